@@ -1,0 +1,1 @@
+"""What we say: the messages between processes and the words they share. No I/O."""

@@ -1,0 +1,1 @@
+"""How it runs: engines, migrations, the sandbox, and the `amply` command."""

@@ -1,0 +1,93 @@
+"""Envelopes to Kafka records and back: CloudEvents 1.0, binary mode, JSON bodies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from contracts.message import BodyT, Envelope
+from topics.topic import Topic
+
+PAYLOAD_BYTES_MAX: Final = 900_000
+_SOURCE: Final = b"/amply"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class UndecodableError(ValueError):
+    """The record is not a message of this topic. Its text says why, without quoting the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What Kafka keeps of a message. `partition` None leaves the choice to the key's hash."""
+
+    topic: str
+    partition: int | None
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+def encode(topic: Topic[BodyT], message: Envelope[BodyT]) -> Record:
+    """The record of a message; ValueError when its body is larger than 900 000 bytes."""
+    value = message.body.model_dump_json().encode()
+    if len(value) > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"a body of {topic.name} may have {PAYLOAD_BYTES_MAX} bytes")
+    partition = topic.partition(message) if topic.partition else None
+    key = topic.key(message).encode()
+    attributes = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(message.id).encode()),
+        ("ce_type", topic.name.encode()),
+        ("ce_source", _SOURCE),
+        ("ce_time", _spell_time(message.time)),
+        ("ce_organization", message.organization.encode()),
+        ("content-type", b"application/json"),
+    ]
+    if message.cause is not None:
+        attributes.append(("ce_cause", str(message.cause).encode()))
+    return Record(topic.name, partition, key, value, tuple(attributes))
+
+
+def decode(
+    topic: Topic[BodyT], headers: Iterable[tuple[str, bytes]], value: bytes | None
+) -> Envelope[BodyT]:
+    """The message in a record; UndecodableError when it is none of this topic."""
+    attributes = dict(headers)
+    try:
+        if attributes["ce_type"] != topic.name.encode():
+            raise UndecodableError("ce_type names another topic")
+        cause = attributes.get("ce_cause")
+        return Envelope(
+            id=UUID(attributes["ce_id"].decode("ascii")),
+            type=topic.name,
+            time=datetime.fromisoformat(attributes["ce_time"].decode("ascii")),
+            organization=attributes["ce_organization"].decode("ascii"),
+            cause=UUID(cause.decode("ascii")) if cause is not None else None,
+            body=topic.body.model_validate_json(value or b"", extra="ignore"),
+        )
+    except KeyError as error:
+        raise UndecodableError(f"the header {error.args[0]} is missing") from error
+    except ValidationError as error:
+        raise UndecodableError(_describe(error)) from error
+    except UndecodableError:
+        raise
+    except ValueError as error:  # A malformed id, time or encoding.
+        raise UndecodableError(f"a header is malformed: {type(error).__name__}") from error
+
+
+def _describe(error: ValidationError) -> str:
+    # Locations and error types only: the input may hold anything.
+    faults: list[Any] = error.errors(include_input=False, include_url=False, include_context=False)
+    places = [".".join(map(str, fault["loc"])) or "body" for fault in faults[:5]]
+    return "; ".join(
+        f"{place}: {fault['type']}" for place, fault in zip(places, faults, strict=False)
+    )
+
+
+def _spell_time(moment: datetime) -> bytes:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()

@@ -1,0 +1,131 @@
+"""Every topic there is, on one screen."""
+
+from typing import Any, Final
+
+from contracts.checkpoints import CheckpointPublished
+from contracts.donations import DonationRequested
+from contracts.entries import EntryRecorded, EntryRequested
+from contracts.messages import MessageRefused
+from contracts.payments import (
+    PaymentActionRequired,
+    PaymentCaptured,
+    PaymentFailed,
+    PaymentProcessing,
+)
+from contracts.permissions import PermissionsRequested
+from contracts.stripe_events import StripeEventReceived
+from topics.topic import Topic
+
+DONATIONS_REQUESTED: Final = Topic(
+    name="donations.requested.v1",
+    body=DonationRequested,
+    kind="fact",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.body.donation,
+)
+STRIPE_EVENTS: Final = Topic(
+    name="stripe.events.v1",
+    body=StripeEventReceived,
+    kind="fact",
+    senders=frozenset({"edge"}),
+    key=lambda message: f"{message.body.account}/{message.body.object}",
+)
+PAYMENTS_PROCESSING: Final = Topic(
+    name="payments.processing.v1",
+    body=PaymentProcessing,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
+)
+PAYMENTS_ACTION_REQUIRED: Final = Topic(
+    name="payments.action_required.v1",
+    body=PaymentActionRequired,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
+)
+PAYMENTS_FAILED: Final = Topic(
+    name="payments.failed.v1",
+    body=PaymentFailed,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
+)
+PAYMENTS_CAPTURED: Final = Topic(
+    name="payments.captured.v1",
+    body=PaymentCaptured,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation.donation,
+)
+ENTRIES_REQUESTED: Final = Topic(
+    name="entries.requested.v1",
+    body=EntryRequested,
+    kind="command",
+    senders=frozenset({"edge", "fees", "payouts"}),
+    key=lambda message: message.organization,
+    partition=lambda message: 0,  # The partition is the log's number; there is one log so far.
+    partitions=1,
+)
+ENTRIES_RECORDED: Final = Topic(
+    name="entries.recorded.v1",
+    body=EntryRecorded,
+    kind="fact",
+    senders=frozenset({"bookkeeping"}),
+    key=lambda message: message.organization,
+    retention_days=90,
+)
+CHECKPOINTS_PUBLISHED: Final = Topic(
+    name="checkpoints.published.v1",
+    body=CheckpointPublished,
+    kind="fact",
+    senders=frozenset({"checkpoints"}),
+    key=lambda message: f"{message.body.log}/{message.body.size}",
+    partitions=1,
+    retention_days=None,
+    compacted=True,
+)
+PERMISSIONS_REQUESTED: Final = Topic(
+    name="permissions.requested.v1",
+    body=PermissionsRequested,
+    kind="command",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.organization,
+)
+MESSAGES_REFUSED: Final = Topic(
+    name="messages.refused.v1",
+    body=MessageRefused,
+    kind="command",
+    senders=frozenset(
+        {
+            "bookkeeping",
+            "donations",
+            "fees",
+            "notifications",
+            "payments",
+            "payouts",
+            "permissions",
+        }
+    ),
+    key=lambda message: message.organization,
+)
+
+TOPICS: Final[dict[str, Topic[Any]]] = {
+    topic.name: topic
+    for topic in (
+        DONATIONS_REQUESTED,
+        STRIPE_EVENTS,
+        PAYMENTS_PROCESSING,
+        PAYMENTS_ACTION_REQUIRED,
+        PAYMENTS_FAILED,
+        PAYMENTS_CAPTURED,
+        ENTRIES_REQUESTED,
+        ENTRIES_RECORDED,
+        CHECKPOINTS_PUBLISHED,
+        PERMISSIONS_REQUESTED,
+        MESSAGES_REFUSED,
+    )
+}
+
+#: How long the inbox remembers a handled message: longer than any topic can deliver it again.
+INBOX_RETENTION_DAYS: Final = 97

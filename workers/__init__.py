@@ -1,0 +1,1 @@
+"""What we do: processes that read topics and act on what they say."""

@@ -1,0 +1,1 @@
+"""How every worker meets Kafka and PostgreSQL: the only code that knows FastStream."""
