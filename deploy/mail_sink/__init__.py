@@ -1,0 +1,1 @@
+"""A mail server for demonstrations that delivers to a folder instead of to people."""
