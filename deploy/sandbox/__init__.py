@@ -1,0 +1,1 @@
+"""A stateful stand-in for Stripe's API, Connect included, for integrators and tests."""

@@ -1,0 +1,222 @@
+"""The JSON bodies of payments, complete as Stripe sends them (API 2026-08-26.dahlia)."""
+
+from typing import Any
+
+from deploy.sandbox.cards import Card
+from deploy.sandbox.identifiers import new_id, random_text
+from deploy.sandbox.store import Body
+
+EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
+
+NO_BILLING_DETAILS: Body = {
+    "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+    "email": None,
+    "name": None,
+    "phone": None,
+    "tax_id": None,
+}
+
+
+def payment_method(card: Card, now: int) -> Body:
+    """A card payment method, new for each use of a test name such as `pm_card_visa`."""
+    return {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": NO_BILLING_DETAILS,
+        "card": {
+            "brand": card.brand,
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": card.country,
+            "display_brand": card.brand,
+            "exp_month": EXPIRY_MONTH,
+            "exp_year": EXPIRY_YEAR,
+            "fingerprint": fingerprint(card),
+            "funding": "credit",
+            "generated_from": None,
+            "last4": card.last4,
+            "networks": {"available": [card.brand], "preferred": None},
+            "regulated_status": "unregulated",
+            "three_d_secure_usage": {"supported": True},
+            "wallet": None,
+        },
+        "created": now,
+        "customer": None,
+        "customer_account": None,
+        "livemode": False,
+        "metadata": {},
+        "type": "card",
+    }
+
+
+def fingerprint(card: Card) -> str:
+    """A stable stand-in for Stripe's card fingerprint."""
+    return f"Sandbox{card.brand[:5].title()}{card.last4}"
+
+
+def payment_intent(params: dict[str, Any], now: int, application: str | None) -> Body:
+    """A payment intent before anything was tried on it."""
+    intent_id = new_id("pi")
+    return {
+        "id": intent_id,
+        "object": "payment_intent",
+        "allowed_payment_method_types": None,
+        "amount": params["amount"],
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": application,
+        "application_fee_amount": params.get("application_fee_amount"),
+        "automatic_payment_methods": _automatic_methods(params),
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": params.get("capture_method", "automatic_async"),
+        "client_secret": f"{intent_id}_secret_{random_text(25)}",
+        "confirmation_method": params.get("confirmation_method", "automatic"),
+        "created": now,
+        "currency": params["currency"],
+        "customer": None,
+        "customer_account": None,
+        "description": params.get("description"),
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "managed_payments": {"enabled": False},
+        "metadata": {key: value for key, value in params.get("metadata", {}).items() if value},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
+        "payment_method_types": params.get("payment_method_types", ["card"]),
+        "processing": None,
+        "receipt_email": params.get("receipt_email"),
+        "review": None,
+        "setup_future_usage": params.get("setup_future_usage"),
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": params.get("statement_descriptor"),
+        "statement_descriptor_suffix": params.get("statement_descriptor_suffix"),
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": params.get("transfer_group"),
+    }
+
+
+def _automatic_methods(params: dict[str, Any]) -> Body | None:
+    methods = params.get("automatic_payment_methods")
+    if methods is None and "payment_method_types" not in params:
+        methods = {"enabled": True}
+    if not methods or not methods["enabled"]:
+        return None
+    return {"allow_redirects": methods.get("allow_redirects", "always"), "enabled": True}
+
+
+def charge(intent: Body, card: Card, method_id: str, now: int) -> Body:
+    """A charge of an intent, not yet decided: callers set status, outcome and money."""
+    return {
+        "id": new_id("ch"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "application": intent["application"],
+        "application_fee": None,
+        "application_fee_amount": intent["application_fee_amount"],
+        "balance_transaction": None,
+        "billing_details": NO_BILLING_DETAILS,
+        "calculated_statement_descriptor": intent["statement_descriptor"] or "SANDBOX",
+        "captured": False,
+        "created": now,
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "on_behalf_of": None,
+        "outcome": None,
+        "paid": False,
+        "payment_intent": intent["id"],
+        "payment_method": method_id,
+        "payment_method_details": {"card": _card_used(card, intent["amount"]), "type": "card"},
+        "radar_options": {},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "status": "pending",
+        "transfer_data": None,
+        "transfer_group": intent["transfer_group"],
+    }
+
+
+def _card_used(card: Card, amount: int) -> Body:
+    return {
+        "amount_authorized": amount,
+        "authorization_code": random_text(6).upper(),
+        "brand": card.brand,
+        "checks": {
+            "address_line1_check": None,
+            "address_postal_code_check": None,
+            "cvc_check": "pass",
+        },
+        "country": card.country,
+        "exp_month": EXPIRY_MONTH,
+        "exp_year": EXPIRY_YEAR,
+        "extended_authorization": {"status": "disabled"},
+        "fingerprint": fingerprint(card),
+        "funding": "credit",
+        "incremental_authorization": {"status": "unavailable"},
+        "installments": None,
+        "last4": card.last4,
+        "mandate": None,
+        "multicapture": {"status": "unavailable"},
+        "network": card.brand,
+        "network_token": {"used": False},
+        "network_transaction_id": random_text(15).upper(),
+        "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
+        "regulated_status": "unregulated",
+        "three_d_secure": None,
+        "wallet": None,
+    }
+
+
+def outcome(card: Card) -> Body:
+    """How the network and Radar answered."""
+    decline = card.decline
+    return {
+        "advice_code": None if decline is None else "try_again_later",
+        "network_advice_code": None,
+        "network_decline_code": None if decline is None else "05",
+        "network_status": "approved_by_network" if decline is None else "declined_by_network",
+        "reason": None if decline is None else decline.decline_code,
+        "risk_level": "normal",
+        "risk_score": 20,
+        "seller_message": "Payment complete."
+        if decline is None
+        else "The bank did not return any further details with this decline.",
+        "type": "authorized" if decline is None else "issuer_declined",
+    }

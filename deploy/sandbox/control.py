@@ -1,0 +1,222 @@
+"""The control API under `/_sandbox/`: what tests and demonstrations do from behind the counter.
+
+It needs the API key too (except `health`), speaks JSON, and is the only way to make faults, move
+the clock, finish 3-D Secure, move payouts, settle balances or take an account's access away.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from deploy.sandbox import accounts, balance, payment_intents, payouts
+from deploy.sandbox.calls import Call
+from deploy.sandbox.engine import Engine
+from deploy.sandbox.errors import StripeError
+from deploy.sandbox.faults import ACTIONS
+from deploy.sandbox.store import Body
+
+Given = dict[str, Any]
+Action = Callable[["Control", tuple[str, ...], Given], Awaitable[Any]]
+CLOCK_ADVANCE_S_MAX = 400 * balance.DAY_S
+SHOWN_MAX = 500
+
+
+class Control:
+    """The actions; each takes the ids in the path and the JSON body, and returns JSON."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.world = engine.world
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one control request: 200, or 400/404 with `{"error": {"message"}}`."""
+        try:
+            action, ids = _find(request.method, request.path)
+            text = await request.read()
+            given = orjson.loads(text) if text else {}
+            if not isinstance(given, dict):
+                raise ValueError("the body must be a JSON object")  # noqa: TRY004 - answered below
+            result = await action(self, ids, given)
+        except StripeError as error:
+            return _json(error.body("req_control"), error.status)
+        except (ValueError, KeyError, TypeError) as error:
+            return _json({"error": {"message": f"{type(error).__name__}: {error}"}}, 400)
+        return _json(result, 200)
+
+    def call_on(self, object_id: str) -> Call:
+        """Return a call on the account that owns an object; raises StripeError (404)."""
+        found = self.world.store.find(object_id)
+        if found is None:
+            raise StripeError(404, f"No such object: '{object_id[:60]}'", code="resource_missing")
+        return Call(self.world, found[0], {}, (object_id,))
+
+    def call_as(self, account_id: str) -> Call:
+        """Return a call on a connected account (or the platform); raises StripeError (404)."""
+        call = Call(self.world, account_id, {}, (account_id,))
+        balance.account_of(call, account_id)
+        return call
+
+
+def _json(body: Any, status: int) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+
+
+async def _authentication(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    succeeded = given.get("outcome", "succeeded") == "succeeded"
+    return await control.engine.run(
+        control.call_on(ids[0]),
+        lambda call: payment_intents.complete_authentication(call, succeeded=succeeded),
+    )
+
+
+async def _payout(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    status, code = given["status"], given.get("failure_code", "account_closed")
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: payouts.advance(call, status, code)
+    )
+
+
+async def _automatic_payouts(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    made = await control.engine.run(control.call_as(ids[0]), payouts.pay_out_available)
+    if given.get("paid", False):
+        made = [await _payout(control, (payout["id"],), {"status": "paid"}) for payout in made]
+    return {"payouts": made}
+
+
+async def _settle(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    call = control.call_as(ids[0])
+    changed = await control.engine.run(
+        call, lambda call: balance.settle(call.store, call.account, call.now)
+    )
+    return {"settled": changed}
+
+
+async def _account(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    allowed = ("charges_enabled", "payouts_enabled", "disabled_reason")
+    unknown = set(given) - set(allowed)
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(allowed)}")
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: accounts.switch(call, given)
+    )
+
+
+async def _deauthorize(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return await control.engine.run(control.call_on(ids[0]), accounts.revoke)
+
+
+async def _late(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    late = control.world.late
+    late.enabled = bool(given["enabled"])
+    delay_s = given.get("delay_s")
+    late.delay_s = None if delay_s is None else float(delay_s)
+    return {"enabled": late.enabled, "delay_s": late.delay_s}
+
+
+async def _release(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return {"released": await control.engine.release_late_transactions()}
+
+
+async def _add_fault(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return control.engine.faults.add(given).shown()
+
+
+async def _faults(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    rows = [fault.shown() for fault in control.engine.faults.rows]
+    return {"faults": rows, "actions": ACTIONS}
+
+
+async def _clear_faults(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    cleared = len(control.engine.faults.rows)
+    control.engine.faults.rows.clear()
+    return {"cleared": cleared}
+
+
+async def _deliveries(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    database = control.world.store.database
+    counts = database.execute("SELECT state, COUNT(*) FROM deliveries GROUP BY state").fetchall()
+    rows = database.execute(
+        "SELECT d.event, json_extract(o.body, '$.type'), d.endpoint, d.state, d.attempts, "
+        "d.status FROM deliveries d JOIN objects o ON o.id = d.event "
+        "ORDER BY d.sequence DESC LIMIT ?",
+        (SHOWN_MAX,),
+    ).fetchall()
+    names = ("event", "type", "endpoint", "state", "attempts", "status")
+    return {
+        "paused": control.engine.deliveries.paused,
+        "counts": dict(counts),
+        "newest": [dict(zip(names, row, strict=True)) for row in rows],
+    }
+
+
+async def _pause(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    control.engine.deliveries.pause()
+    return {"paused": True}
+
+
+async def _resume(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    control.engine.deliveries.resume()
+    return {"paused": False}
+
+
+async def _retry(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return {"retried": control.engine.deliveries.retry_all()}
+
+
+async def _clock(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    seconds = given.get("advance_s", 0)
+    if type(seconds) is not int or not 0 <= seconds <= CLOCK_ADVANCE_S_MAX:
+        raise ValueError(f"advance_s must be an integer from 0 to {CLOCK_ADVANCE_S_MAX}")
+    offset = control.world.clock_offset_s + seconds
+    call = Call(control.world, control.world.platform, {})
+    await control.engine.run(
+        call, lambda call: call.store.set_setting("clock_offset_s", str(offset))
+    )
+    control.world.clock_offset_s = offset
+    control.engine.forget_old()
+    await control.world.store.committed()
+    return {"now": control.world.now(), "offset_s": offset}
+
+
+async def _health(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    control.world.store.setting("platform")
+    return {"status": "ok"}
+
+
+HEALTH_PATH = "/_sandbox/health"
+
+ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
+    ("GET", HEALTH_PATH): _health,
+    ("POST", "/_sandbox/clock"): _clock,
+    ("GET", "/_sandbox/faults"): _faults,
+    ("POST", "/_sandbox/faults"): _add_fault,
+    ("DELETE", "/_sandbox/faults"): _clear_faults,
+    ("GET", "/_sandbox/deliveries"): _deliveries,
+    ("POST", "/_sandbox/deliveries/pause"): _pause,
+    ("POST", "/_sandbox/deliveries/resume"): _resume,
+    ("POST", "/_sandbox/deliveries/retry"): _retry,
+    ("POST", "/_sandbox/late_transactions"): _late,
+    ("POST", "/_sandbox/late_transactions/release"): _release,
+    ("POST", "/_sandbox/payment_intents/{}/authentication"): _authentication,
+    ("POST", "/_sandbox/payouts/{}"): _payout,
+    ("POST", "/_sandbox/accounts/{}"): _account,
+    ("POST", "/_sandbox/accounts/{}/payouts"): _automatic_payouts,
+    ("POST", "/_sandbox/accounts/{}/settle"): _settle,
+    ("POST", "/_sandbox/accounts/{}/deauthorize"): _deauthorize,
+}
+
+
+def _find(method: str, path: str) -> tuple[Action, tuple[str, ...]]:
+    action = ACTIONS_BY_PATH.get((method, path))
+    if action is not None:
+        return action, ()
+    segments = path.split("/")
+    if len(segments) >= 4:
+        object_id, segments[3] = segments[3], "{}"
+        action = ACTIONS_BY_PATH.get((method, "/".join(segments)))
+        if action is not None:
+            return action, (object_id,)
+    known = ", ".join(f"{verb} {place}" for verb, place in ACTIONS_BY_PATH)
+    raise StripeError(404, f"No such control: {method} {path[:80]}. There are: {known}")

@@ -1,0 +1,126 @@
+"""Carries out calls: one savepoint, one awaited commit, then the deliveries that it caused."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from deploy.sandbox import charging, events
+from deploy.sandbox.calls import Call, World
+from deploy.sandbox.deliveries import Deliveries
+from deploy.sandbox.faults import Faults
+from deploy.sandbox.idempotency import Keys
+
+Result = TypeVar("Result")
+
+HOUSEKEEPING_INTERVAL_S = 3600.0
+
+
+class Engine:
+    """The running sandbox: its state, faults, keys and deliveries."""
+
+    def __init__(
+        self, world: World, faults: Faults, deliveries: Deliveries, platform_key: str
+    ) -> None:
+        self.world = world
+        self.faults = faults
+        self.deliveries = deliveries
+        self.platform_key = platform_key
+        self.keys = Keys(world.store)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Go on with what an earlier process left, and begin housekeeping."""
+        self.world.load_endpoints()
+        await self.deliveries.start()
+        rows = self.world.store.database.execute(
+            "SELECT charge, due FROM late_transactions WHERE due IS NOT NULL"
+        ).fetchall()
+        self._book_later(rows)
+        self._spawn(self._keep_house())
+
+    async def stop(self) -> None:
+        """Stop background work; everything unfinished is in the store."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.deliveries.stop()
+        self.world.store.close()
+
+    async def run(self, call: Call, function: Callable[[Call], Result]) -> Result:
+        """Do one call's work as a whole; returns when all it saw or did is durable."""
+        if call.reading:
+            result = function(call)
+            await self.world.store.committed()
+            return result
+        with self.world.store.unit():
+            result = function(call)
+        if call.endpoints_changed:
+            self.world.load_endpoints()
+        await self.world.store.committed()
+        if call.emitted:
+            self.deliveries.enqueue(call.emitted)
+        if call.late_charges:
+            self._book_later(call.late_charges)
+        return result
+
+    async def release_late_transactions(self) -> int:
+        """Book every charge whose balance transaction is still missing; returns how many."""
+        rows = self.world.store.database.execute("SELECT charge FROM late_transactions").fetchall()
+        for row in rows:
+            await self.book(row[0])
+        return len(rows)
+
+    async def book(self, charge_id: str) -> None:
+        """Give a charge its late balance transaction and say so with `charge.updated`."""
+        found = self.world.store.find(charge_id)
+        if found is not None:
+            await self.run(Call(self.world, found[0], {}, (charge_id,)), _book)
+
+    def _book_later(self, charges: list[tuple[str, float]]) -> None:
+        for charge_id, due in charges:
+            self._spawn(self._book_at(charge_id, due))
+
+    async def _book_at(self, charge_id: str, due: float) -> None:
+        await asyncio.sleep(max(0.0, due - time.time()))
+        await self.book(charge_id)
+
+    async def _keep_house(self) -> None:
+        while True:
+            self.forget_old()
+            await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
+
+    def forget_old(self) -> None:
+        """Drop idempotency keys after a day and events, with their deliveries, after 30."""
+        now = self.world.now()
+        with self.world.store.unit() as database:
+            self.keys.forget_old(now)
+            row = database.execute(
+                "SELECT MAX(sequence) FROM objects WHERE created < ?", (now - events.RETENTION_S,)
+            ).fetchone()
+            if row[0] is None:
+                return
+            database.execute(
+                "DELETE FROM deliveries WHERE event IN "
+                "(SELECT id FROM objects WHERE kind = 'event' AND sequence <= ?)",
+                row,
+            )
+            database.execute("DELETE FROM tags WHERE kind = 'event' AND sequence <= ?", row)
+            database.execute("DELETE FROM objects WHERE kind = 'event' AND sequence <= ?", row)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _book(call: Call) -> None:
+    taken = call.store.database.execute(
+        "DELETE FROM late_transactions WHERE charge = ?", call.ids
+    ).rowcount
+    if not taken:
+        return
+    charge = call.load("charge", call.ids[0], "charge")
+    charging.post_transaction(call, charge)
+    call.store.update(charge)
+    call.emit("charge.updated", charge, previous={"balance_transaction": None})

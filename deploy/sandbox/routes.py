@@ -1,0 +1,207 @@
+"""Every request the sandbox serves: method, path, parameters, function. `{}` stands for an id."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deploy.sandbox import (
+    accounts,
+    balance,
+    events,
+    lists,
+    payment_intents,
+    payouts,
+    shapes,
+    webhook_endpoints,
+)
+from deploy.sandbox.calls import Answer, Call
+from deploy.sandbox.parameters import (
+    Shape,
+    boolean,
+    integer,
+    metadata,
+    moment,
+    one_of,
+    text,
+    texts,
+)
+from deploy.sandbox.store import Body
+
+Function = Callable[[Call], Body | Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One request: the kind of object it answers with, its parameters and its function."""
+
+    kind: str
+    function: Function
+    shape: Shape
+    listed: bool = False
+    platform_only: bool = False
+
+
+def _retrieve(kind: str, param: str = "id") -> Function:
+    def retrieve(call: Call) -> Body:
+        return call.load(kind, call.ids[0], param)
+
+    return retrieve
+
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("POST", "/v1/payment_intents"): Route("payment_intent", payment_intents.create, shapes.INTENT),
+    ("GET", "/v1/payment_intents"): Route(
+        "payment_intent", lists.payment_intents, shapes.DATED, True
+    ),
+    ("GET", "/v1/payment_intents/search"): Route(
+        "payment_intent",
+        payment_intents.search,
+        Shape(
+            {**shapes.EXPAND, "limit": integer(1, 100), "page": integer(1), "query": text()},
+            ("query",),
+        ),
+        listed=True,
+    ),
+    ("GET", "/v1/payment_intents/{}"): Route(
+        "payment_intent", payment_intents.load, Shape({**shapes.EXPAND, "client_secret": text()})
+    ),
+    ("POST", "/v1/payment_intents/{}/confirm"): Route(
+        "payment_intent", payment_intents.confirm, Shape({**shapes.EXPAND, **shapes.CONFIRMATION})
+    ),
+    ("POST", "/v1/payment_intents/{}/capture"): Route(
+        "payment_intent",
+        payment_intents.capture,
+        Shape({**shapes.EXPAND, "amount_to_capture": integer(1)}),
+    ),
+    ("POST", "/v1/payment_intents/{}/cancel"): Route(
+        "payment_intent",
+        payment_intents.cancel,
+        Shape(
+            {
+                **shapes.EXPAND,
+                "cancellation_reason": one_of(
+                    "abandoned", "duplicate", "fraudulent", "requested_by_customer"
+                ),
+            }
+        ),
+    ),
+    ("GET", "/v1/payment_methods/{}"): Route(
+        "payment_method", _retrieve("payment_method", "payment_method"), shapes.NOTHING
+    ),
+    ("GET", "/v1/charges"): Route(
+        "charge", lists.charges, Shape(lists.DATED_PARAMETERS | {"payment_intent": text()}), True
+    ),
+    ("GET", "/v1/charges/{}"): Route("charge", _retrieve("charge"), shapes.NOTHING),
+    ("GET", "/v1/balance"): Route("balance", balance.retrieve_balance, shapes.NOTHING),
+    ("GET", "/v1/balance_transactions"): Route(
+        "balance_transaction",
+        lists.balance_transactions,
+        Shape(
+            lists.DATED_PARAMETERS
+            | {"currency": text(), "payout": text(), "source": text(), "type": text()}
+        ),
+        True,
+    ),
+    ("GET", "/v1/balance_transactions/{}"): Route(
+        "balance_transaction", balance.retrieve_transaction, shapes.NOTHING
+    ),
+    ("GET", "/v1/application_fees"): Route(
+        "application_fee",
+        lists.application_fees,
+        Shape(lists.DATED_PARAMETERS | {"charge": text()}),
+        True,
+    ),
+    ("GET", "/v1/application_fees/{}"): Route(
+        "application_fee", _retrieve("application_fee"), shapes.NOTHING
+    ),
+    ("POST", "/v1/payouts"): Route(
+        "payout",
+        payouts.create,
+        Shape(
+            {
+                **shapes.EXPAND,
+                "amount": integer(1),
+                "currency": text(),
+                "description": text(),
+                "metadata": metadata,
+                "method": one_of("instant", "standard"),
+                "statement_descriptor": text(22),
+            },
+            ("amount", "currency"),
+        ),
+    ),
+    ("GET", "/v1/payouts"): Route(
+        "payout",
+        lists.payouts,
+        Shape(lists.DATED_PARAMETERS | {"arrival_date": moment, "status": text()}),
+        True,
+    ),
+    ("GET", "/v1/payouts/{}"): Route("payout", payouts.load, shapes.NOTHING),
+    ("POST", "/v1/payouts/{}/cancel"): Route("payout", payouts.cancel, shapes.NOTHING),
+    ("GET", "/v1/events"): Route(
+        "event",
+        events.list_events,
+        Shape(
+            lists.DATED_PARAMETERS
+            | {"delivery_success": boolean, "type": text(), "types": texts(count_max=20)}
+        ),
+        True,
+    ),
+    ("GET", "/v1/events/{}"): Route("event", events.retrieve, shapes.NOTHING),
+    ("GET", "/v1/account"): Route("account", accounts.own, shapes.NOTHING),
+    ("POST", "/v1/accounts"): Route("account", accounts.create, shapes.NEW_ACCOUNT, False, True),
+    ("GET", "/v1/accounts"): Route("account", lists.accounts, shapes.DATED, True, True),
+    ("GET", "/v1/accounts/{}"): Route("account", accounts.load, shapes.NOTHING),
+    ("POST", "/v1/accounts/{}"): Route("account", accounts.update, Shape(shapes.ACCOUNT)),
+    ("POST", "/v1/account_links"): Route(
+        "account_link",
+        accounts.create_link,
+        Shape(
+            {
+                **shapes.EXPAND,
+                "account": text(),
+                "refresh_url": text(),
+                "return_url": text(),
+                "type": one_of("account_onboarding", "account_update"),
+            },
+            ("account", "type"),
+        ),
+        False,
+        True,
+    ),
+    ("POST", "/v1/webhook_endpoints"): Route(
+        "webhook_endpoint",
+        webhook_endpoints.create,
+        Shape(shapes.NEW_ENDPOINT, ("enabled_events", "url")),
+        False,
+        True,
+    ),
+    ("GET", "/v1/webhook_endpoints"): Route(
+        "webhook_endpoint",
+        webhook_endpoints.list_endpoints,
+        Shape(lists.PAGE_PARAMETERS),
+        True,
+        True,
+    ),
+    ("GET", "/v1/webhook_endpoints/{}"): Route(
+        "webhook_endpoint", webhook_endpoints.load, shapes.NOTHING, False, True
+    ),
+    ("POST", "/v1/webhook_endpoints/{}"): Route(
+        "webhook_endpoint", webhook_endpoints.update, shapes.ENDPOINT, False, True
+    ),
+    ("DELETE", "/v1/webhook_endpoints/{}"): Route(
+        "webhook_endpoint", webhook_endpoints.delete, Shape({}), False, True
+    ),
+}
+
+
+def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """Return the route and the ids in the path, or None."""
+    route = ROUTES.get((method, path))
+    if route is not None:
+        return route, ()
+    segments = path.split("/")
+    if len(segments) not in (4, 5) or not segments[3] or len(segments[3]) > 255:
+        return None
+    object_id, segments[3] = segments[3], "{}"
+    route = ROUTES.get((method, "/".join(segments)))
+    return None if route is None else (route, (object_id,))

@@ -1,0 +1,123 @@
+"""The longer parameter tables of the routes."""
+
+from collections.abc import Mapping
+
+from deploy.sandbox import lists
+from deploy.sandbox.calls import API_VERSION
+from deploy.sandbox.parameters import (
+    Check,
+    Shape,
+    boolean,
+    each_of,
+    ignored,
+    integer,
+    mapping,
+    metadata,
+    one_of,
+    text,
+    texts,
+)
+
+EXPAND: Mapping[str, Check] = {"expand": texts()}
+NOTHING = Shape(EXPAND)
+DATED = Shape(lists.DATED_PARAMETERS)
+CONFIRMATION: Mapping[str, Check] = {
+    "error_on_requires_action": boolean,
+    "off_session": boolean,
+    "payment_method": text(),
+    "payment_method_data": ignored,
+    "return_url": text(),
+    "use_stripe_sdk": boolean,
+}
+INTENT = Shape(
+    {
+        **EXPAND,
+        **CONFIRMATION,
+        "amount": integer(1),
+        "application_fee_amount": integer(0),
+        "automatic_payment_methods": mapping(
+            {"allow_redirects": one_of("always", "never"), "enabled": boolean}, ("enabled",)
+        ),
+        "capture_method": one_of("automatic", "automatic_async", "manual"),
+        "confirm": boolean,
+        "confirmation_method": one_of("automatic", "manual"),
+        "currency": text(),
+        "description": text(1000),
+        "metadata": metadata,
+        "payment_method_types": texts(one_of("card")),
+        "receipt_email": text(),
+        "setup_future_usage": one_of("off_session", "on_session"),
+        "statement_descriptor": text(22),
+        "statement_descriptor_suffix": text(22),
+        "transfer_group": text(),
+    },
+    ("amount", "currency"),
+)
+ACCOUNT: dict[str, Check] = {
+    **EXPAND,
+    "business_profile": mapping(
+        {
+            name: text()
+            for name in (
+                "mcc",
+                "name",
+                "product_description",
+                "support_email",
+                "support_phone",
+                "support_url",
+                "url",
+            )
+        }
+    ),
+    "business_type": one_of("company", "government_entity", "individual", "non_profit"),
+    "capabilities": each_of(mapping({"requested": boolean})),
+    "company": ignored,
+    "default_currency": text(),
+    "email": text(),
+    "external_account": ignored,
+    "individual": ignored,
+    "metadata": metadata,
+    "settings": mapping(
+        {
+            "payouts": mapping(
+                {
+                    "schedule": mapping(
+                        {
+                            "delay_days": integer(0, 31),
+                            "interval": one_of("daily", "manual", "monthly", "weekly"),
+                        }
+                    )
+                }
+            )
+        }
+    ),
+    "tos_acceptance": ignored,
+}
+NEW_ACCOUNT = Shape(
+    {
+        **ACCOUNT,
+        "country": text(2),
+        "type": one_of("custom", "express", "standard"),
+        "controller": mapping(
+            {
+                "fees": mapping({"payer": one_of("account", "application")}),
+                "losses": mapping({"payments": one_of("application", "stripe")}),
+                "requirement_collection": one_of("application", "stripe"),
+                "stripe_dashboard": mapping({"type": one_of("express", "full", "none")}),
+            }
+        ),
+    }
+)
+NEW_ENDPOINT: dict[str, Check] = {
+    **EXPAND,
+    "api_version": one_of(API_VERSION),
+    "connect": boolean,
+    "description": text(),
+    "enabled_events": texts(count_max=300),
+    "metadata": metadata,
+    "url": text(),
+}
+ENDPOINT = Shape(
+    {name: check for name, check in NEW_ENDPOINT.items() if name not in ("api_version", "connect")}
+    | {"disabled": boolean}
+)
