@@ -5,12 +5,14 @@ outside causes (a charge, a payout) gets one derived from that object. A repeate
 and a second observer of the same fact therefore all arrive at the same id.
 """
 
+import base64
 import hashlib
 import secrets
 from datetime import UTC, datetime
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 _SUFFIX_LENGTH = 26
 _TIME_MS_MAX = (1 << 48) - 1
@@ -46,12 +48,9 @@ def time_of(identifier: UUID) -> datetime:
 
 def type_id(prefix: str, identifier: UUID) -> str:
     """The TypeID spelling `prefix_suffix` (26 characters of Crockford's base 32, lower case)."""
-    value = identifier.int
-    characters = []
-    for _ in range(_SUFFIX_LENGTH):
-        characters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return prefix + "_" + "".join(reversed(characters))
+    # 20 bytes are 32 digits of base 32; the id is in the last 26 of them.
+    digits = base64.b32encode(identifier.int.to_bytes(20, "big")).translate(_TO_CROCKFORD)
+    return f"{prefix}_{digits[-_SUFFIX_LENGTH:].decode()}"
 
 
 def parse_type_id(prefix: str, text: str) -> UUID:

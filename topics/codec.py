@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from contracts.identifiers import parse_type_id
 from contracts.message import BodyT, Envelope
 from topics.topic import Topic
 
@@ -54,10 +55,10 @@ def encode(topic: Topic[BodyT], message: Envelope[BodyT]) -> Record:
 
 
 def decode(
-    topic: Topic[BodyT], headers: Iterable[tuple[str, bytes]], value: bytes | None
+    topic: Topic[BodyT], headers: Iterable[tuple[str, bytes | None]], value: bytes | None
 ) -> Envelope[BodyT]:
     """The message in a record; UndecodableError when it is none of this topic."""
-    attributes = dict(headers)
+    attributes = {name: content for name, content in headers if content is not None}
     try:
         if attributes["ce_type"] != topic.name.encode():
             raise UndecodableError("ce_type names another topic")
@@ -65,8 +66,8 @@ def decode(
         return Envelope(
             id=UUID(attributes["ce_id"].decode("ascii")),
             type=topic.name,
-            time=datetime.fromisoformat(attributes["ce_time"].decode("ascii")),
-            organization=attributes["ce_organization"].decode("ascii"),
+            time=_parse_time(attributes["ce_time"]),
+            organization=_parse_organization(attributes["ce_organization"]),
             cause=UUID(cause.decode("ascii")) if cause is not None else None,
             body=topic.body.model_validate_json(value or b"", extra="ignore"),
         )
@@ -87,6 +88,20 @@ def _describe(error: ValidationError) -> str:
     return "; ".join(
         f"{place}: {fault['type']}" for place, fault in zip(places, faults, strict=False)
     )
+
+
+def _parse_organization(text: bytes) -> str:
+    # Checked, because it names the rows that the reader's transaction may see.
+    organization = text.decode("ascii")
+    parse_type_id("org", organization)
+    return organization
+
+
+def _parse_time(text: bytes) -> datetime:
+    moment = datetime.fromisoformat(text.decode("ascii"))
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its offset")
+    return moment
 
 
 def _spell_time(moment: datetime) -> bytes:

@@ -2,8 +2,9 @@
 
 `AMPLY_FAILPOINT="relay.acknowledged:3"` kills this process the third time that it reaches the step
 `relay.acknowledged`. It leaves a file of the step's name in `AMPLY_FAILPOINT_DIRECTORY` first, so
-that a test can tell a step that was hit from one that no longer exists. Unset, a step costs one
-comparison. `:3:stop` stops the process (SIGSTOP) instead of killing it.
+that a test can tell a step that was hit from one that no longer exists; while that file is there,
+the step is not armed, so a restarted process lives. Unset, a step costs one comparison. `:3:stop`
+stops the process (SIGSTOP) instead of killing it.
 """
 
 import os
@@ -36,7 +37,8 @@ class _Armed:
         name, count, *action = setting.split(":")
         if name not in STEPS:
             raise ValueError(f"AMPLY_FAILPOINT names no step: {name}")
-        self.name = name
+        self.marker = Path(os.environ["AMPLY_FAILPOINT_DIRECTORY"], name)
+        self.name = None if self.marker.exists() else name
         self.left = int(count)
         self.signal = signal.SIGSTOP if action == ["stop"] else signal.SIGKILL
 
@@ -51,5 +53,5 @@ def reach(step: Step) -> None:
         return
     _armed.left -= 1
     if _armed.left == 0:
-        Path(os.environ["AMPLY_FAILPOINT_DIRECTORY"], step).touch()
+        _armed.marker.touch()
         os.kill(os.getpid(), _armed.signal)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from asyncpg import Connection
 from asyncpg.pool import PoolConnectionProxy
@@ -11,7 +11,8 @@ from contracts.message import BodyT, Envelope
 from topics import codec
 from topics.topic import Topic
 
-AnyConnection = Connection[Any] | PoolConnectionProxy[Any]
+# Text, because asyncpg's classes take no parameters outside the type checker.
+AnyConnection: TypeAlias = "Connection[Any] | PoolConnectionProxy[Any]"
 
 QUEUE: Final = """
     INSERT INTO messages.outbox (topic, partition, key, headers, value)

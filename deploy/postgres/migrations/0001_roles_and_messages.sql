@@ -1,7 +1,7 @@
 -- Roles, schemas, and the tables that move messages: inbox, outbox, dead letters, parked messages.
 --
 -- One schema and one role per owner; only the owner writes its schema, others read through views in
--- schema "read". Roles belong to the cluster and may exist already from another database.
+-- schema "read". Roles belong to the cluster: another database may have made them, or be making them.
 
 DO $$
 DECLARE
@@ -13,16 +13,19 @@ BEGIN
         'amply_permissions', 'amply_operations'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            -- The ledger's writer and its checker copy rows in bulk, which row-level security does
+            -- not allow; their grants name ledger tables only.
+            EXECUTE format('CREATE ROLE %I NOLOGIN %s', role_name,
+                CASE WHEN role_name IN ('amply_bookkeeping', 'amply_checkpoints')
+                    THEN 'BYPASSRLS' ELSE '' END);
         END IF;
     END LOOP;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN
+        RAISE 'another database of this cluster is making the same roles, migrate again'
+            USING ERRCODE = 'serialization_failure';
 END
 $$;
-
--- The ledger's writer and its checker copy rows in bulk, which row-level security does not allow;
--- their grants name ledger tables only.
-ALTER ROLE amply_bookkeeping BYPASSRLS;
-ALTER ROLE amply_checkpoints BYPASSRLS;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 

@@ -92,7 +92,8 @@ CREATE TABLE edge.stripe_events (
     event_type  text        NOT NULL,
     account     text,
     disposition text        NOT NULL
-        CHECK (disposition IN ('passed_on', 'unknown_type', 'wrong_mode', 'no_account', 'malformed')),
+        CHECK (disposition IN ('passed_on', 'unknown_type', 'wrong_mode', 'no_account', 'unknown_account',
+            'malformed')),
     body        bytea       NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now()
 );
@@ -126,7 +127,8 @@ $$;
 
 -- What workers may read. A view reads with its owner's rights, so it repeats the tenant rule.
 CREATE VIEW read.organizations AS
-    SELECT id, slug, name, log, stripe_account, charges_enabled, accepts_donations
+    SELECT id, slug, name, log, stripe_account, charges_enabled, accepts_donations, visibility,
+        public_after_days
     FROM edge.organizations;
 GRANT SELECT ON read.organizations TO
     amply_edge, amply_payments, amply_payouts, amply_notifications, amply_bookkeeping, amply_operations;

@@ -1,0 +1,189 @@
+"""Kafka to batches, by FastStream: one subscriber per worker, every option that delivery rests on
+written out here, none left to a library's default.
+
+FastStream commits the offsets of a batch after the handler returned, so after our transaction, and
+rewinds to its start when the handler raised (`NACK_ON_ERROR`).
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+from topics.delivery import Delivery
+from workers.runtime.limits import Limits
+from workers.runtime.logs import quiet_logger
+from workers.runtime.worker import Worker
+
+#: What aiokafka's consumer is told, beside the group and the instance.
+CONSUMER_OPTIONS: Final[dict[str, Any]] = {
+    "auto_offset_reset": "earliest",
+    "isolation_level": "read_committed",
+    "check_crcs": True,
+    "fetch_max_wait_ms": 500,
+    "fetch_min_bytes": 1,
+    "fetch_max_bytes": 16 * 1024 * 1024,
+    "max_partition_fetch_bytes": 1024 * 1024,
+    "heartbeat_interval_ms": 300,
+    "session_timeout_ms": 10_000,
+    "rebalance_timeout_ms": 60_000,
+    "max_poll_interval_ms": 300_000,
+    "partition_assignment_strategy": (RoundRobinPartitionAssignor,),
+}
+BATCH_TIMEOUT_MS: Final = 10
+
+_log = structlog.get_logger("runtime")
+
+
+class DeliveryLossError(RuntimeError):
+    """A subscriber could lose messages with these options; the text names subscriber and option."""
+
+
+class Polls:
+    """When the consumer last asked for records, and what it is assigned."""
+
+    def __init__(self) -> None:
+        self.last_at = time.monotonic()
+        self.consumer: Any = None
+
+    def watch(self, consumer: Any) -> None:
+        """Note every poll of this consumer from now on."""
+        poll = consumer.getmany
+
+        async def getmany(*partitions: Any, **options: Any) -> Any:
+            records = await poll(*partitions, **options)
+            self.last_at = time.monotonic()
+            return records
+
+        consumer.getmany = getmany
+        self.consumer = consumer
+
+    def age_s(self) -> float:
+        """Seconds since the last poll returned."""
+        return time.monotonic() - self.last_at
+
+    def assigned(self) -> Collection[Any]:
+        """The partitions that this process reads now."""
+        partitions: Collection[Any] = self.consumer.assignment() if self.consumer else ()
+        return partitions
+
+    def fetch_age_s(self) -> float | None:
+        """Seconds since Kafka last answered for the partition it answered for longest ago."""
+        stamps = [self.consumer.last_poll_timestamp(partition) for partition in self.assigned()]
+        known = [stamp for stamp in stamps if stamp]
+        return time.time() - min(known) / 1000 if known else None
+
+    async def lag(self) -> int:
+        """Records in the assigned partitions that were not read yet, as far as is known."""
+        total = 0
+        for partition in self.assigned():
+            highwater = self.consumer.highwater(partition)
+            if highwater is not None:
+                total += max(0, highwater - await self.consumer.position(partition))
+        return total
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka publishes no types
+    def __init__(self, drain: Callable[[], Awaitable[Any]], resume: Callable[[], None]) -> None:
+        self._drain = drain
+        self._resume = resume
+
+    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        if revoked:
+            await self._drain()
+
+    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        self._resume()
+        _log.info("partitions_assigned", number=len(assigned))
+
+
+def subscribe(
+    worker: Worker,
+    bootstrap: str,
+    *,
+    instance: str,
+    limits: Limits,
+    settle: Callable[[Sequence[Delivery]], Awaitable[None]],
+    drain: Callable[[], Awaitable[Any]],
+    resume: Callable[[], None],
+) -> KafkaBroker:
+    """A broker with the worker's one subscriber, not started."""
+    broker = KafkaBroker(
+        bootstrap,
+        client_id=f"amply-{worker.name}-{instance}",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        apply_types=False,
+        graceful_timeout=limits.drain_s_max,
+        metadata_max_age_ms=10_000,
+        logger=quiet_logger(),
+    )
+
+    # FastStream's own parser decodes every header and its decoder sniffs JSON: a record that fails
+    # either would come back for ever. Here nothing is looked at before `settle`.
+    async def parse(records: tuple[Any, ...]) -> KafkaAckableMessage:
+        return KafkaAckableMessage(
+            body=b"", raw_message=records, headers={}, consumer=subscriber.consumer
+        )
+
+    async def decode(message: KafkaAckableMessage) -> Any:
+        return message.raw_message
+
+    subscriber = broker.subscriber(
+        *(route.topic.name for route in worker.routes),
+        batch=True,
+        max_records=limits.records_max,
+        batch_timeout_ms=BATCH_TIMEOUT_MS,
+        group_id=worker.name,
+        group_instance_id=f"{worker.name}-{instance}",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        no_reply=True,
+        listener=_Rebalance(drain, resume),
+        parser=parse,
+        decoder=decode,
+        **CONSUMER_OPTIONS,
+    )
+
+    async def deliver(records: tuple[Any, ...]) -> None:
+        await settle([Delivery.of(record) for record in records])
+
+    subscriber(deliver)
+    return broker
+
+
+def check_delivery(broker: KafkaBroker) -> None:
+    """DeliveryLossError when any subscriber of the broker could lose a message."""
+    declared: Iterable[Any] = broker.subscribers
+    for subscriber in declared:
+        options = subscriber._connection_args  # FastStream shows them nowhere else.
+        name = ", ".join(subscriber.topic_names)
+        faults = {
+            "ack_policy must be NACK_ON_ERROR": subscriber.ack_policy
+            is not AckPolicy.NACK_ON_ERROR,
+            "enable_auto_commit must be off": options.get("enable_auto_commit") is not False,
+            "auto_offset_reset must be earliest": options.get("auto_offset_reset") != "earliest",
+            "isolation_level must be read_committed": options.get("isolation_level")
+            != "read_committed",
+            "group_id must be set": not subscriber.group_id,
+            "it must be a batch subscriber": not isinstance(subscriber, BatchSubscriber),
+        }
+        for fault, present in faults.items():
+            if present:
+                raise DeliveryLossError(f"the subscriber of {name} could lose messages: {fault}")
+
+
+async def start(broker: KafkaBroker, polls: Polls) -> None:
+    """Check, then start reading."""
+    check_delivery(broker)
+    await broker.start()
+    for subscriber in broker.subscribers:
+        assert isinstance(subscriber, BatchSubscriber)
+        polls.watch(subscriber.consumer)
+    polls.last_at = time.monotonic()
