@@ -1,0 +1,255 @@
+"""The decision of a batch: which requests become entries, wait, are refused, or are known already.
+
+Pure: requests and state in, entries and a new state out. Rules (decisions 15 to 17):
+- a request whose id is recorded is skipped; the first of equals in a batch wins;
+- an organization's entries wait for its genesis, an entry with a `ref` for what it names; each is
+  appended in the batch that records what it waits for, right after it;
+- a refused request stops no other one, of its organization or of any other;
+- an entry's time is the later of the previous entry's and the batch's clock, and a clock more than
+  60 s behind the log stops the writer: something is wrong with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from amply_verify.entry import is_entry_id, is_organization_id
+from amply_verify.errors import InvalidError, MoneyError
+from amply_verify.kinds import KINDS
+from amply_verify.money import Line
+from ledger.accounts import ASSETS, is_known
+from ledger.chain import Fund, Head, Known, LogState
+from ledger.entry import Composed, Composer, Request, spell_time
+
+CLOCK_LAG_MAX: Final = timedelta(seconds=60)
+
+#: Their figures depend on where in the log they stand, so only the writer itself can know them.
+COMPUTED_KINDS: Final = frozenset(("statement", "census"))
+
+BalanceKey = tuple[str, str, str, str]
+"""Organization, fund, account, currency."""
+
+
+class ClockBehindError(RuntimeError):
+    """The database's clock is more than 60 s behind the last entry. Set it right, then restart."""
+
+
+class Refusal(NamedTuple):
+    """Why a request is refused: a code for machines, a sentence for people."""
+
+    request: Request
+    code: str
+    reason: str
+
+
+class Waiting(NamedTuple):
+    """A request and what it waits for: an entry's id, or an organization's for its genesis."""
+
+    request: Request
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry at its place."""
+
+    index: int
+    seq: int
+    request: Request
+    composed: Composed
+
+
+class Decision(NamedTuple):
+    """What a batch comes to, and the state after it. `balances` are changes in minor units."""
+
+    entries: list[Appended]
+    waiting: list[Waiting]
+    refused: list[Refusal]
+    skipped: list[Request]
+    time: datetime
+    state: LogState
+    chains: dict[str, Head]
+    funds: dict[str, Fund]
+    balances: dict[BalanceKey, int]
+
+
+class _Refused(Exception):  # noqa: N818 - an answer to one request, caught in this module
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def decide(
+    requests: Iterable[Request], state: LogState, known: Known, clock: datetime, composer: Composer
+) -> Decision:
+    """Decide a batch at the database's `clock`; raises ClockBehindError and nothing else.
+
+    `known` covers the organizations, funds, ids, references and seals of the requests.
+    """
+    if state.last_time is not None and clock < state.last_time - CLOCK_LAG_MAX:
+        raise ClockBehindError(f"the clock says {clock}, the last entry {state.last_time}")
+    batch = _Batch(state, known, clock, composer)
+    for request in requests:
+        batch.take(request)
+    return batch.decision()
+
+
+class _Batch:
+    def __init__(self, state: LogState, known: Known, clock: datetime, composer: Composer) -> None:
+        self._before, self._known, self._composer = state, known, composer
+        self._time = max(clock, state.last_time) if state.last_time else clock
+        self._spelled_time = spell_time(self._time)
+        self._platform = state.platform
+        self._frontier = state.frontier.copy()
+        self._entries: list[Appended] = []
+        self._refused: list[Refusal] = []
+        self._skipped: list[Request] = []
+        self._waiting: defaultdict[str, list[Request]] = defaultdict(list)
+        self._waiting_ids: set[str] = set()
+        self._chains: dict[str, Head] = {}
+        self._funds: dict[str, Fund] = {}
+        self._recorded: dict[str, str] = {}
+        self._seals: set[str] = set()
+        self._balances: defaultdict[BalanceKey, int] = defaultdict(int)
+
+    def take(self, request: Request) -> None:
+        """Decide a request, then those that waited for it."""
+        ready = [request]
+        while ready:
+            current = ready.pop()
+            if self._organization_of(current.id) or current.id in self._waiting_ids:
+                self._skipped.append(current)
+                continue
+            try:
+                waits_for = self._check(current)
+                if waits_for is None:
+                    self._append(current)
+            except _Refused as refusal:
+                self._refused.append(Refusal(current, refusal.code, str(refusal)))
+                continue
+            if waits_for is not None:
+                self._waiting[waits_for].append(current)
+                self._waiting_ids.add(current.id)
+                continue
+            released = self._waiting.pop(current.id, [])
+            if current.kind == "genesis":
+                released += self._waiting.pop(current.organization, [])
+            self._waiting_ids.difference_update(item.id for item in released)
+            ready += reversed(released)
+
+    def decision(self) -> Decision:
+        """What the requests taken so far come to."""
+        time = self._time if self._entries else self._before.last_time
+        state = LogState(
+            log=self._before.log,
+            origin=self._before.origin,
+            size=self._frontier.size,
+            frontier=self._frontier,
+            last_time=time,
+            platform=self._platform,
+        )
+        waiting = [
+            Waiting(request, waits_for)
+            for waits_for, requests in self._waiting.items()
+            for request in requests
+        ]
+        return Decision(
+            entries=self._entries,
+            waiting=waiting,
+            refused=self._refused,
+            skipped=self._skipped,
+            time=self._time,
+            state=state,
+            chains=self._chains,
+            funds=self._funds,
+            balances=dict(self._balances),
+        )
+
+    def _organization_of(self, id: str) -> str | None:  # noqa: A002 - the field's name
+        return self._recorded.get(id) or self._known.recorded.get(id)
+
+    def _head_of(self, organization: str) -> Head | None:
+        return self._chains.get(organization) or self._known.chains.get(organization)
+
+    def _check(self, request: Request) -> str | None:
+        """What the request waits for, if anything; raises _Refused."""
+        kind = KINDS.get(request.kind)
+        if kind is None:
+            raise _Refused("unknown_kind", "the ledger has no entries of this kind")
+        if not is_organization_id(request.organization) or not is_entry_id(request.id):
+            raise _Refused("malformed_entry", "the organization's or the entry's id is malformed")
+        if request.kind in COMPUTED_KINDS:
+            raise _Refused("computed_kind", f"a {request.kind} is computed by the ledger itself")
+        head = self._head_of(request.organization)
+        if request.kind == "genesis":
+            if head is not None:
+                raise _Refused("second_genesis", "the organization has a genesis already")
+            if (request.details or {}).get("origin") != self._before.origin:
+                raise _Refused("wrong_log", "the genesis names another log")
+            return None
+        if head is None:
+            return request.organization
+        if head.log != self._before.log:
+            raise _Refused("wrong_log", "the organization's entries belong to another log")
+        if kind.platform and request.organization != self._platform:
+            raise _Refused("platform_only", f"a {request.kind} is the platform's to record")
+        return self._check_reference(request)
+
+    def _check_reference(self, request: Request) -> str | None:
+        if request.ref is None:
+            return None
+        if request.ref == request.id:
+            raise _Refused("refers_to_itself", "an entry can only refer to an earlier one")
+        if not is_entry_id(request.ref):
+            raise _Refused("malformed_entry", "the reference is no entry's id")
+        owner = self._organization_of(request.ref)
+        if owner is not None and owner != request.organization:
+            raise _Refused("foreign_reference", "the entry referred to is another organization's")
+        return None if owner else request.ref
+
+    def _append(self, request: Request) -> None:
+        head = self._head_of(request.organization)
+        seq, prev = (head.seq + 1, head.leaf_hash.hex()) if head else (0, None)
+        try:
+            composed = self._composer.compose(request, seq, prev, self._spelled_time)
+        except MoneyError as error:
+            raise _Refused("malformed_money", str(error)) from error
+        except InvalidError as error:
+            raise _Refused("malformed_entry", str(error)) from error
+        funds = self._check_postings(request.organization, composed.postings)
+        seal = request.donor.seal if request.donor else None
+        if seal is not None:
+            if seal in self._seals or seal in self._known.seals:
+                raise _Refused("seal_used_twice", "every entry needs a donor seal of its own")
+            self._seals.add(seal)
+        # From here on nothing can fail: the request becomes an entry.
+        self._entries.append(Appended(self._frontier.size, seq, request, composed))
+        if self._frontier.size == 0:
+            self._platform = request.organization
+        self._frontier.append(composed.leaf_hash)
+        self._chains[request.organization] = Head(self._before.log, seq, composed.leaf_hash)
+        self._recorded[request.id] = request.organization
+        self._funds |= funds
+        for line, amount_minor in composed.postings:
+            self._balances[request.organization, *line] += amount_minor
+
+    def _check_postings(
+        self, organization: str, postings: list[tuple[Line, int]]
+    ) -> dict[str, Fund]:
+        """The funds that the postings open or fix the currency of; raises _Refused."""
+        changed: dict[str, Fund] = {}
+        for (name, account, currency), _ in postings:
+            if not is_known(account):
+                raise _Refused("unknown_account", f"{account} is not in the table of accounts")
+            fund = changed.get(name) or self._funds.get(name) or self._known.funds.get(name)
+            if fund is None:
+                fund = changed[name] = Fund(organization, None)
+            if fund.organization != organization:
+                raise _Refused("foreign_fund", f"{name} is another organization's")
+            if account.startswith(ASSETS) and currency != fund.currency:
+                if fund.currency is not None:
+                    raise _Refused("second_currency", f"{name} holds {fund.currency} only")
+                changed[name] = Fund(organization, currency)
+        return changed

@@ -1,0 +1,1 @@
+"""The ledger in PostgreSQL: asyncpg and nothing else."""

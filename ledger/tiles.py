@@ -1,0 +1,150 @@
+"""A log's static files (C2SP tlog-tiles): what to write when it grows, and proofs read out of them.
+
+Rules: a full tile is written when its 256 hashes exist and never changes; the width of a published
+size's last tiles is part of their path; tiles come before the checkpoint that needs them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from amply_verify import tiles as format_of
+from amply_verify import tree
+from amply_verify.errors import ProofError
+from amply_verify.tiles import TILE_WIDTH, ReadTile, Tile, TileTree
+
+LEVELS: Final = 8
+
+ReadFile = Callable[[str], bytes | None]
+"""A path under the log's prefix -> its bytes, or None when there is no such file."""
+
+
+class File(NamedTuple):
+    """A tile or (with the level "entries") a bundle to publish."""
+
+    level: int | str
+    number: int
+    width: int
+    data: bytes
+
+    @property
+    def path(self) -> str:
+        """Its path under the log's prefix."""
+        return format_of.tile_path(self.level, self.number, self.width)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it never changes any more."""
+        return self.width == TILE_WIDTH
+
+    def is_superseded(self, size: int) -> bool:
+        """Whether its full tile is there in a tree of `size`, so that a partial one may go."""
+        height = 0 if isinstance(self.level, str) else self.level * format_of.TILE_HEIGHT
+        return not self.is_full and (self.number + 1) * TILE_WIDTH << height <= size
+
+
+class Growth:
+    """The right edge of a growing log: of each level, the hashes of its last, incomplete tile.
+
+    Starts empty, or from a published size with `resume`.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._edges: list[list[bytes]] = [[] for _ in range(LEVELS)]
+        self._bundle: list[bytes] = []
+
+    @classmethod
+    def resume(cls, size: int, read_file: ReadFile) -> "Growth | None":
+        """The edge of a published size, out of its partial tiles; None when one is not there."""
+        growth = cls()
+        growth.size = size
+        for level in range(LEVELS):
+            number, width = divmod(size >> (level * format_of.TILE_HEIGHT), TILE_WIDTH)
+            if width:
+                data = read_file(format_of.tile_path(level, number, width))
+                if data is None or len(data) != width * tree.HASH_BYTES:
+                    return None
+                growth._edges[level] = format_of.split_hashes(data)
+        number, width = divmod(size, TILE_WIDTH)
+        bundle = read_file(format_of.bundle_path(number, width)) if width else b""
+        growth._bundle = [] if bundle is None else format_of.unpack_bundle(bundle)
+        return growth if len(growth._bundle) == width else None
+
+    def copy(self) -> "Growth":
+        """An edge that grows on its own."""
+        twin = Growth()
+        twin.size = self.size
+        twin._edges = [list(edge) for edge in self._edges]
+        twin._bundle = list(self._bundle)
+        return twin
+
+    def root(self) -> bytes:
+        """The root of everything appended so far."""
+        below: list[bytes] = []
+        for edge in self._edges:
+            hashes = edge + below
+            below = [tree.root_of(hashes)] if hashes else []
+        return below[0] if below else tree.EMPTY_ROOT
+
+    def extend(self, entries: Sequence[bytes]) -> list[File]:
+        """Append entries; returns the files that the new size needs beside the old one's."""
+        files = self._extend_bundles(entries)
+        added = [tree.leaf_hash(entry) for entry in entries]
+        for level, edge in enumerate(self._edges):
+            if not added:
+                break
+            number = (self.size >> (level * format_of.TILE_HEIGHT)) // TILE_WIDTH
+            edge += added
+            added = []
+            while len(edge) >= TILE_WIDTH:
+                full, edge[:] = edge[:TILE_WIDTH], edge[TILE_WIDTH:]
+                files.append(File(level, number, TILE_WIDTH, b"".join(full)))
+                added.append(tree.fold(full))
+                number += 1
+            if edge:
+                files.append(File(level, number, len(edge), b"".join(edge)))
+        self.size += len(entries)
+        return files
+
+    def _extend_bundles(self, entries: Sequence[bytes]) -> list[File]:
+        files: list[File] = []
+        number = self.size // TILE_WIDTH
+        pending = self._bundle + list(entries)
+        for start in range(0, len(pending), TILE_WIDTH):
+            part = pending[start : start + TILE_WIDTH]
+            if entries:
+                files.append(File("entries", number, len(part), format_of.pack_bundle(part)))
+            number += 1
+        self._bundle = pending[len(pending) - len(pending) % TILE_WIDTH :]
+        return files
+
+
+def paths_of(size: int) -> Iterator[str]:
+    """Every tile and bundle that a tree of `size` consists of."""
+    for tile in format_of.tiles_of(size):
+        yield tile.path
+        if tile.level == 0:
+            yield format_of.bundle_path(tile.number, tile.width)
+
+
+def directory_reader(folder: Path) -> ReadTile:
+    """Reads the tiles in a published log's folder; ProofError when one is not there.
+
+    When a partial tile went because its full one exists, the full one serves.
+    """
+
+    def read_tile(level: int, number: int, width: int) -> bytes:
+        for tile in (Tile(level, number, width), Tile(level, number, TILE_WIDTH)):
+            try:
+                return (folder / tile.path).read_bytes()
+            except FileNotFoundError:
+                continue
+        raise ProofError(f"{format_of.tile_path(level, number, width)} is not published")
+
+    return read_tile
+
+
+def proofs_of(folder: Path, size: int) -> TileTree:
+    """Proofs in the published tree of `size`, read out of the files in a log's folder."""
+    return TileTree(size, directory_reader(folder))

@@ -1,0 +1,144 @@
+"""What comes in: Kafka records, requests that waited, dead letters that a person released.
+
+Pure: a record becomes a request of the ledger, or the reason why it is none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from amply_verify.entry import is_organization_id
+from contracts.entries import EntryRequested, PostingRequested
+from contracts.identifiers import time_of, type_id
+from contracts.message import Envelope
+from ledger.entry import DonorSeal, Request, spell_time
+from ledger.store.waiting import WaitingRow
+from topics import codec
+from topics.dead_letters import SetAside, Verdict
+from topics.delivery import Delivery
+from topics.outbox import parse_headers, spell_headers
+from topics.registry import ENTRIES_REQUESTED
+
+UNDECODABLE: Final = "undecodable"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A record on its way. `request` and `message` are None exactly when it is not readable.
+
+    `waited` says that it lies in the waiting table, `set_aside` is its position among the dead
+    letters; neither has a place in the order of the topic.
+    """
+
+    delivery: Delivery
+    message: Envelope[EntryRequested] | None
+    request: Request | None
+    fault: str | None = None
+    waited: bool = False
+    set_aside: int | None = None
+
+    @property
+    def position(self) -> int | None:
+        """Its offset, when it comes from the topic."""
+        return None if self.waited or self.set_aside is not None else self.delivery.offset
+
+
+def read(delivery: Delivery, *, waited: bool = False, set_aside: int | None = None) -> Incoming:
+    """The request in a record."""
+    headers = [(name, value) for name, value in delivery.headers if value is not None]
+    try:
+        message = codec.decode(ENTRIES_REQUESTED, headers, delivery.value)
+    except codec.UndecodableError as error:
+        return Incoming(delivery, None, None, str(error), waited, set_aside)
+    fault = _fault_of(message)
+    if fault is not None:
+        return Incoming(delivery, None, None, fault, waited, set_aside)
+    return Incoming(delivery, message, to_request(message), None, waited, set_aside)
+
+
+def read_waiting(row: WaitingRow, partition: int) -> Incoming:
+    """A request that waited."""
+    delivery = Delivery(
+        topic=ENTRIES_REQUESTED.name,
+        partition=partition,
+        offset=row.kafka_offset,
+        key=row.key,
+        headers=parse_headers(row.headers),
+        value=row.value,
+    )
+    return read(delivery, waited=True)
+
+
+def read_released(row: SetAside) -> Incoming:
+    """A dead letter that shall be tried again."""
+    return read(row.delivery, set_aside=row.position)
+
+
+def to_waiting(item: Incoming, waits_for: str) -> WaitingRow:
+    """The row that keeps a readable request until `waits_for` is recorded."""
+    assert item.request is not None, "only a request can wait"
+    delivery = item.delivery
+    headers = tuple((name, value) for name, value in delivery.headers if value is not None)
+    return WaitingRow(
+        id=item.request.id,
+        organization=item.request.organization,
+        waits_for=waits_for,
+        kafka_offset=delivery.offset,
+        key=delivery.key,
+        headers=spell_headers(headers),
+        value=delivery.value or b"",
+    )
+
+
+def to_request(message: Envelope[EntryRequested]) -> Request:
+    """A message in the ledger's own terms. The entry's id is the message's."""
+    body = message.body
+    donor = body.donor
+    return Request(
+        id=type_id("ent", message.id),
+        organization=message.organization,
+        kind=body.kind,
+        visibility=body.visibility,
+        public_after=spell_time(body.public_after) if body.public_after else None,
+        ref=body.ref,
+        subject=body.subject,
+        postings=None if body.postings is None else list(map(_to_posting, body.postings)),
+        details=body.details,
+        donor=DonorSeal(donor.profile, donor.seal, donor.opening) if donor else None,
+    )
+
+
+def _to_posting(posting: PostingRequested) -> dict[str, str]:
+    return {
+        "account": posting.account,
+        "amount": posting.amount,
+        "currency": posting.currency,
+        "fund": posting.fund,
+    }
+
+
+def _fault_of(message: Envelope[EntryRequested]) -> str | None:
+    """What makes an envelope unusable, though its body may be well."""
+    if not is_organization_id(message.organization):
+        return "ce_organization is no organization's id"
+    try:
+        time_of(message.id)
+    except (ValueError, OverflowError):
+        return "ce_id does not start with a time"
+    return None
+
+
+def requests_of(items: Iterable[Incoming]) -> list[Request]:
+    """The requests among the records."""
+    return [item.request for item in items if item.request is not None]
+
+
+def next_offset(items: Sequence[Incoming], before: int) -> int:
+    """The offset to read from after these records."""
+    offsets = [position for item in items if (position := item.position) is not None]
+    return max(offsets) + 1 if offsets else before
+
+
+def verdict(code: str, reason: str) -> Verdict:
+    """The verdict on a record that will never become an entry as it is."""
+    return Verdict("dead", code, reason[:500])

@@ -1,0 +1,1 @@
+"""Checkpoints: signs what was recorded and publishes the log's static files."""
