@@ -1,1 +1,1 @@
-"""Who may ask: the HTTP edge."""
+"""Who may ask: the HTTP API, its keys and permissions."""

@@ -1,0 +1,151 @@
+"""The composition root of the edge: the only place where its parts meet."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from edge import api_keys, idempotency, server
+from edge.authentication import Authentication
+from edge.authorization import Authorization, SpiceDB
+from edge.database.listener import Listener
+from edge.database.pool import Database
+from edge.directory.directory import Directory
+from edge.donations.acceptance import Acceptance
+from edge.donations.service import DonationService
+from edge.donations.status import Donations
+from edge.health import Health
+from edge.public.service import PublicLedger
+from edge.published_log import PublishedLog
+from edge.receipts.service import Receipts
+from edge.routes.documentation import DocumentationRoutes
+from edge.routes.donations import DonationRoutes
+from edge.routes.health import HealthRoutes
+from edge.routes.log import LogRoutes
+from edge.routes.public import PublicRoutes
+from edge.routes.receipts import ReceiptRoutes
+from edge.routes.webhooks import WebhookRoutes
+from edge.settings import Settings
+from edge.waiting import Waiters
+from edge.webhooks.reception import Reception
+from edge.webhooks.tidying import Tidying
+from ledger.keys import derive
+
+_DONATIONS: Final = "/v1/donations"
+_PUBLIC: Final = "/v1/public/organizations/{slug}"
+
+Handler = Callable[[web.Request], Any]
+
+
+class _Part(Protocol):
+    def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def build_app(settings: Settings) -> web.Application:
+    """The application. Call it in the running loop; connections open when the app starts."""
+    key = settings.master_key
+    database = Database(settings.postgres)
+    directory = Directory(database)
+    changes: Waiters[str] = Waiters()
+    listener = _listener(settings, directory, changes)
+    spicedb = SpiceDB(settings.spicedb, settings.spicedb_token)
+    authorization = Authorization(spicedb.ask, time.monotonic)
+    authentication = Authentication(directory, derive(key, api_keys.PURPOSE), settings.environment)
+    health = Health(database, listener, spicedb, settings.outbox_age_s_max)
+    log = PublishedLog(settings.public, settings.log_origin)
+    acceptance = Acceptance(database, key)
+    service = DonationService(directory, authorization, acceptance, health.is_backlogged)
+    donations = Donations(database, acceptance, key, changes)
+    receipts = Receipts(database, donations, authorization, log, key, changes)
+    reception = Reception(database, directory, key, is_live=settings.environment == "live")
+    public = PublicLedger(database, directory, authorization, log, settings.log_origin)
+
+    app = web.Application(middlewares=[server.observing(settings.url)])
+    app.on_response_prepare.append(server.prepare_headers)
+    fingerprint_key = derive(key, idempotency.PURPOSE)
+    _add_routes(
+        app,
+        DonationRoutes(authentication, service, donations, fingerprint_key),
+        ReceiptRoutes(authentication, receipts),
+        WebhookRoutes(reception, settings.stripe_webhook_secrets),
+        PublicRoutes(public),
+        LogRoutes(log),
+        HealthRoutes(health, settings.environment),
+        DocumentationRoutes(settings.url),
+    )
+    parts: list[_Part] = [listener, service, reception, Tidying(database), health]
+    _add_life(app, database, health, log, changes, parts)
+    return app
+
+
+def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -> Listener:
+    def after_gap(is_listening: bool) -> None:
+        directory.forget()
+        directory.is_caching = is_listening
+        changes.wake_all()
+
+    channels = {"edge_directory": lambda _: directory.forget(), "donations": changes.wake}
+    return Listener(settings.postgres, channels, on_gap=after_gap)
+
+
+def _add_routes(
+    app: web.Application,
+    donations: DonationRoutes,
+    receipts: ReceiptRoutes,
+    webhooks: WebhookRoutes,
+    public: PublicRoutes,
+    log: LogRoutes,
+    health: HealthRoutes,
+    documentation: DocumentationRoutes,
+) -> None:
+    table: tuple[tuple[str, str, Handler], ...] = (
+        ("POST", _DONATIONS, donations.create),
+        ("GET", f"{_DONATIONS}/{{donation}}", donations.show),
+        ("GET", f"{_DONATIONS}/{{donation}}/receipt", receipts.show),
+        ("POST", "/webhooks/stripe/connect", webhooks.receive),
+        ("GET", _PUBLIC, public.organization),
+        ("GET", f"{_PUBLIC}/ledger", public.entries),
+        ("GET", f"{_PUBLIC}/ledger/export", public.export),
+        ("GET", "/log/{log}/{path:.*}", log.file),
+        ("GET", "/livez", health.live),
+        ("GET", "/readyz", health.ready),
+        ("GET", "/metrics", health.metrics),
+        ("GET", "/version", health.version),
+        ("GET", "/openapi.json", documentation.openapi),
+        ("GET", "/problems", documentation.problems),
+        ("GET", "/problems/{code}", documentation.problem),
+    )
+    for method, path, handler in table:
+        app.router.add_route(method, path, handler, expect_handler=server.meet_expectation)
+
+
+def _add_life(
+    app: web.Application,
+    database: Database,
+    health: Health,
+    log: PublishedLog,
+    changes: Waiters[str],
+    parts: list[_Part],
+) -> None:
+    async def start(_: web.Application) -> None:
+        await database.open()
+        for part in [*parts, log]:
+            part.start()
+
+    async def drain(_: web.Application) -> None:
+        # Those who wait get what is known now, so that none outlasts the server's patience.
+        health.is_draining = True
+        changes.close()
+        await log.close()
+
+    async def stop(_: web.Application) -> None:
+        for part in reversed(parts):
+            await part.close()
+        await database.close()
+
+    app.on_startup.append(start)
+    app.on_shutdown.append(drain)
+    app.on_cleanup.append(stop)

@@ -1,0 +1,67 @@
+"""Who asks: the API key of a request, checked without telling why it was refused.
+
+A malformed, unknown, expired or revoked key gets the same answer. Only a well-formed key of the
+other environment gets another one, since that is a mistake worth naming.
+"""
+
+import hmac
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+
+from edge import api_keys
+from edge.directory.directory import Directory
+from edge.directory.records import ApiKey
+from edge.errors import ProblemError
+from edge.http import API_KEY
+from edge.settings import Environment
+
+_SCHEME: Final = "bearer "
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="amply"'}
+
+
+class Authentication:
+    """Finds the key of a request and checks its scope."""
+
+    def __init__(self, directory: Directory, hash_key: bytes, environment: Environment) -> None:
+        self._directory = directory
+        self._hash_key = hash_key
+        self._environment = environment
+
+    async def key_of(self, request: web.Request, scope: str) -> ApiKey:
+        """The request's key, which has `scope`; ProblemError 401 or 403."""
+        token = _token(request)
+        environment = api_keys.environment_of(token)
+        if environment is None:
+            raise ProblemError("unauthenticated", headers=_CHALLENGE)
+        if environment != self._environment:
+            raise ProblemError(
+                "key_of_other_environment",
+                f"This is the {self._environment} environment, the key is for {environment}.",
+                headers=_CHALLENGE,
+            )
+        secret_hash = api_keys.secret_hash(self._hash_key, token)
+        key = await self._directory.api_key(secret_hash)
+        if key is None or not self._is_usable(key, secret_hash):
+            raise ProblemError("unauthenticated", headers=_CHALLENGE)
+        request[API_KEY] = key.id
+        if scope not in key.scopes:
+            raise ProblemError("scope_missing", f"The key needs the scope `{scope}`.")
+        return key
+
+    def _is_usable(self, key: ApiKey, secret_hash: bytes) -> bool:
+        return (
+            hmac.compare_digest(key.secret_hash, secret_hash)
+            and key.environment == self._environment
+            and key.revoked_at is None
+            and (key.expires_at is None or key.expires_at > datetime.now(UTC))
+        )
+
+
+def _token(request: web.Request) -> bytes:
+    values = request.headers.getall("Authorization", [])
+    if len(values) != 1 or not values[0].lower().startswith(_SCHEME):
+        raise ProblemError("unauthenticated", headers=_CHALLENGE)
+    # Header bytes that are no UTF-8 arrive as surrogates: bytes compare, whatever they are.
+    return values[0][len(_SCHEME) :].strip().encode("utf-8", "surrogateescape")

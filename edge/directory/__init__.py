@@ -1,0 +1,1 @@
+"""Organizations, funds and API keys, as requests need them."""

@@ -1,0 +1,45 @@
+"""What the edge knows of organizations, funds and API keys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.donations import Visibility
+from edge.settings import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """`public_after_days` counts from a gift whose visibility is `delayed_public`."""
+
+    id: str
+    slug: str
+    name: str
+    log: int
+    visibility: Visibility
+    public_after_days: int
+    accepts_donations: bool
+    stripe_account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """`visibility` None means the organization's. A fund has one currency."""
+
+    id: str
+    organization: str
+    currency: str
+    visibility: Visibility | None
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is stored: `secret_hash` is all that is known of its secret."""
+
+    id: str
+    organization: str
+    environment: Environment
+    secret_hash: bytes
+    scopes: frozenset[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None

@@ -1,0 +1,43 @@
+"""Reading organizations, funds and API keys, before it is known whose request it is."""
+
+from typing import Any, Final
+
+from edge.directory.records import ApiKey, Fund, Organization
+from topics.outbox import AnyConnection
+
+_ORGANIZATION: Final = """
+    SELECT id, slug, name, log, visibility, public_after_days, accepts_donations, stripe_account
+    FROM edge.organizations
+"""
+ORGANIZATION_BY_ID: Final = _ORGANIZATION + "WHERE id = $1"
+ORGANIZATION_BY_SLUG: Final = _ORGANIZATION + "WHERE slug = $1"
+ORGANIZATION_BY_ACCOUNT: Final = _ORGANIZATION + "WHERE stripe_account = $1"
+_FUND: Final = "SELECT id, organization, currency, visibility, is_active FROM edge.funds "
+FUND_BY_ID: Final = _FUND + "WHERE organization = $1 AND id = $2"
+FUND_BY_CURRENCY: Final = _FUND + "WHERE organization = $1 AND currency = $2 AND is_default"
+API_KEY_BY_HASH: Final = """
+    SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
+    FROM edge.api_keys WHERE secret_hash = $1
+"""
+
+
+async def organization(connection: AnyConnection, query: str, value: str) -> Organization | None:
+    """The organization that one of the queries `ORGANIZATION_BY_…` finds."""
+    row = await connection.fetchrow(query, value)
+    return Organization(**row) if row is not None else None
+
+
+async def fund(connection: AnyConnection, query: str, *values: str) -> Fund | None:
+    """The fund that one of the queries `FUND_BY_…` finds."""
+    row = await connection.fetchrow(query, *values)
+    return Fund(**row) if row is not None else None
+
+
+async def api_key(connection: AnyConnection, secret_hash: bytes) -> ApiKey | None:
+    """The key with this hash, expired and revoked ones too."""
+    row = await connection.fetchrow(API_KEY_BY_HASH, secret_hash)
+    if row is None:
+        return None
+    columns: dict[str, Any] = dict(row)
+    columns["scopes"] = frozenset(columns["scopes"])
+    return ApiKey(**columns)

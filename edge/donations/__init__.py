@@ -1,0 +1,1 @@
+"""Taking gifts in, and showing what became of them."""

@@ -1,0 +1,181 @@
+"""Making a gift: from a parsed request to a durable donation, once per Idempotency-Key."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from contracts.identifiers import random_id
+from edge import metrics
+from edge.authorization import Authorization, Question
+from edge.directory.directory import Directory
+from edge.directory.records import ApiKey, Fund, Organization
+from edge.donations.acceptance import ROUTE, Acceptance, Accepted, Accepting, RequestKey
+from edge.donations.decisions import decide
+from edge.donations.models import DonationRequest
+from edge.errors import Fault, ProblemError
+from edge.group_commit import GroupCommit
+
+_FAULTS_MAX: Final = 20
+#: What a repetition of an accepted request may run into, though it was accepted before.
+_ABOUT_STATE: Final = frozenset(
+    {
+        "backlog",
+        "currency_not_accepted",
+        "donations_not_accepted",
+        "fund_currency_mismatch",
+        "fund_unknown",
+        "organization_unknown",
+        "permission_denied",
+        "permissions_unavailable",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request as it came: the key's owner, Idempotency-Key, fingerprint, parsed body."""
+
+    api_key: ApiKey
+    idempotency_key: str
+    fingerprint: bytes
+    body: DonationRequest
+
+    @property
+    def request_key(self) -> RequestKey:
+        """Where the request is unique: another API key of the organization is the same sender."""
+        return (
+            self.api_key.organization,
+            self.api_key.environment,
+            ROUTE,
+            self.idempotency_key,
+        )
+
+
+def validate(body: dict[str, Any]) -> DonationRequest:
+    """The request in a body; ProblemError 422 that names every faulty field."""
+    try:
+        return DonationRequest.model_validate(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = [
+        Fault(".".join(map(str, item["loc"])), item["type"], _sentence(item["msg"]))
+        for item in found[:_FAULTS_MAX]
+    ]
+    first = faults[0]
+    raise ProblemError(
+        "invalid_body", f"`{first.param}`: {first.detail}", param=first.param, faults=faults
+    )
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+class DonationService:
+    """Gifts, from the request to the answer."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        authorization: Authorization,
+        acceptance: Acceptance,
+        is_backlogged: Callable[[], bool],
+    ) -> None:
+        self._directory = directory
+        self._authorization = authorization
+        self._acceptance = acceptance
+        self._is_backlogged = is_backlogged
+        self._running: set[RequestKey] = set()
+        self._commits: GroupCommit[Accepting, Accepted | ProblemError] = GroupCommit(
+            acceptance.commit,
+            is_shared=lambda error: isinstance(error, ProblemError),
+            observe=metrics.COMMIT_ITEMS.labels("donations").observe,
+        )
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._commits.start()
+
+    async def close(self) -> None:
+        """Commit what was taken in."""
+        await self._commits.close()
+
+    async def accept(self, submission: Submission) -> Accepted:
+        """The accepted gift; ProblemError when there is none.
+
+        Two equal requests at once: one runs, the other is told to wait. The key stays taken until
+        the commit has ended, also when the client has gone.
+        """
+        key = submission.request_key
+        if key in self._running:
+            raise ProblemError("request_in_progress", headers={"Retry-After": "1"})
+        self._running.add(key)
+        handed_over = False
+        try:
+            try:
+                item = await self._prepare(submission)
+            except ProblemError as refusal:
+                earlier = None
+                if refusal.code in _ABOUT_STATE:
+                    earlier = await self._acceptance.replay(key, submission.fingerprint)
+                if earlier is None:
+                    raise
+                return earlier
+            future = self._commits.submit(item)
+            future.add_done_callback(lambda _: self._running.discard(key))
+            handed_over = True
+            result = await asyncio.shield(future)
+        finally:
+            if not handed_over:
+                self._running.discard(key)
+        if isinstance(result, ProblemError):
+            raise result
+        return result
+
+    async def _prepare(self, submission: Submission) -> Accepting:
+        body = submission.body
+        if self._is_backlogged():
+            raise ProblemError("backlog", headers={"Retry-After": "10"})
+        organization = await self._directory.organization(body.organization)
+        if organization is None:
+            raise ProblemError("organization_unknown", param="organization")
+        if not organization.accepts_donations:
+            raise ProblemError("donations_not_accepted", param="organization")
+        await self._authorization.require(
+            Question(
+                f"organization:{organization.id}",
+                "create_donation_by_api",
+                f"api_key:{submission.api_key.id}",
+            ),
+            self._refusal(organization),
+            may_be_stale=True,
+        )
+        fund = await self._fund(organization, body)
+        now = datetime.now(UTC)
+        gift = decide(body, submission.api_key, organization, fund, random_id(now), now)
+        return Accepting(submission.request_key, submission.fingerprint, gift)
+
+    @staticmethod
+    def _refusal(organization: Organization) -> ProblemError:
+        return ProblemError(
+            "permission_denied", f"This key may not make gifts for {organization.slug}."
+        )
+
+    async def _fund(self, organization: Organization, body: DonationRequest) -> Fund:
+        if body.fund is None:
+            fund = await self._directory.default_fund(organization.id, body.currency)
+            if fund is None or not fund.is_active:
+                raise ProblemError("currency_not_accepted", param="currency")
+            return fund
+        fund = await self._directory.fund(organization.id, body.fund)
+        if fund is None or not fund.is_active:
+            raise ProblemError("fund_unknown", param="fund")
+        if fund.currency != body.currency:
+            raise ProblemError(
+                "fund_currency_mismatch", f"The fund is in {fund.currency}.", param="currency"
+            )
+        return fund

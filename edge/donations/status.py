@@ -1,0 +1,118 @@
+"""What became of a gift, for the key that may see it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from edge.database.pool import Database
+from edge.directory.records import ApiKey
+from edge.donations import store
+from edge.donations.acceptance import Acceptance
+from edge.donations.decisions import links_of
+from edge.donations.models import SETTLED
+from edge.errors import ProblemError
+from edge.times import spell_time
+from edge.waiting import Waiters
+from ledger import keys
+
+_PURPOSE: Final = "client-secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A donation as the API shows it, and the organization whose it is."""
+
+    organization: str
+    resource: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """One of `models.Status`."""
+        return str(self.resource["status"])
+
+
+class Donations:
+    """Finds donations: in the projection, and right after their POST among the requests."""
+
+    def __init__(
+        self,
+        database: Database,
+        acceptance: Acceptance,
+        master_key: bytes,
+        waiters: Waiters[str],
+    ) -> None:
+        self._database = database
+        self._acceptance = acceptance
+        self._client_secret_key = keys.derive(master_key, _PURPOSE)
+        self._waiters = waiters
+
+    async def find(self, key: ApiKey, donation: str, *, wait_s: float = 0) -> Seen:
+        """The donation, settled or after `wait_s`; ProblemError 404 when this key has none such.
+
+        A key sees its organization's donations, and those that the organization's keys collected
+        for others.
+        """
+        return await self._waiters.until(
+            donation,
+            lambda: self._look(key, donation),
+            lambda seen: seen.status in SETTLED,
+            wait_s,
+        )
+
+    async def _look(self, key: ApiKey, donation: str) -> Seen:
+        async with self._database.transaction([key.organization]) as connection:
+            row = await store.find_donation(connection, key.organization, donation)
+            stored = await store.find_answer(connection, key.organization, donation)
+        answer = None
+        if stored is not None:
+            answer = orjson.loads(self._acceptance.open_answer(donation, stored["answer"]))
+            if row is None and answer["organization"] != key.organization:
+                row = await self._collected(answer["organization"], donation)
+        if row is not None:
+            resource = resource_of(row)
+        elif answer is not None:
+            resource = answer
+        else:
+            raise ProblemError("donation_not_found")
+        is_creator = stored is not None and stored["created_by"] == key.id
+        if resource["status"] == "requires_action" and is_creator:
+            secret = await self._client_secret(resource["organization"], donation)
+            if secret is not None:
+                resource["next_action"] = {"type": "confirm_payment", "client_secret": secret}
+        return Seen(resource["organization"], resource)
+
+    async def _collected(self, organization: str, donation: str) -> dict[str, Any] | None:
+        async with self._database.transaction([organization]) as connection:
+            return await store.find_donation(connection, organization, donation)
+
+    async def _client_secret(self, organization: str, donation: str) -> str | None:
+        async with self._database.transaction([organization]) as connection:
+            ciphertext = await store.find_client_secret(connection, organization, donation)
+        if ciphertext is None:
+            return None
+        return keys.decrypt(self._client_secret_key, ciphertext, donation.encode()).decode()
+
+
+def resource_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The resource that a row of `read.donations` makes."""
+    failure = None
+    if row["failure_code"] is not None:
+        failure = {"code": row["failure_code"], "decline_code": row["decline_code"]}
+    entry = None
+    if row["entry_id"] is not None:
+        entry = {name: row[name] for name in ("log", "index", "seq")} | {"id": row["entry_id"]}
+    copied = ("id", "status", "organization", "fund", "amount_minor", "charge_amount_minor")
+    return {
+        **{name: row[name] for name in copied},
+        "object": "donation",
+        "currency": row["currency"],
+        "covers_fee": row["covers_fee"],
+        "payment_intent": row["payment_intent"],
+        "failure": failure,
+        "next_action": None,
+        "entry": entry,
+        "created_at": spell_time(row["created_at"]),
+        "updated_at": spell_time(row["updated_at"]),
+        "links": links_of(row["id"]),
+    }

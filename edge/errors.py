@@ -1,0 +1,203 @@
+"""Every way the edge says no: one table of problems, rendered as `application/problem+json`.
+
+Source: RFC 9457. A problem's `type` is an address at which the edge itself explains it. A detail
+never quotes personal data or a secret.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """HTTP status, title, and what a caller can do."""
+
+    status: int
+    title: str
+    advice: str
+
+
+PROBLEMS: Final[dict[str, ProblemKind]] = {
+    "malformed_request": ProblemKind(400, "Not valid HTTP", "Send HTTP/1.1 as RFC 9112 has it."),
+    "malformed_json": ProblemKind(400, "Not valid JSON", "Send one JSON object in UTF-8."),
+    "idempotency_key_missing": ProblemKind(
+        400, "Idempotency-Key is missing", "Send a fresh random key with each new gift."
+    ),
+    "idempotency_key_malformed": ProblemKind(
+        400, "Idempotency-Key is malformed", "Send 1 to 255 printable ASCII characters, once."
+    ),
+    "signature_malformed": ProblemKind(
+        400, "Stripe-Signature is malformed", "Send the header as Stripe documents it."
+    ),
+    "signature_wrong": ProblemKind(
+        400, "Stripe-Signature is wrong", "Sign the exact bytes with a secret of this endpoint."
+    ),
+    "signature_out_of_time": ProblemKind(
+        400, "Stripe-Signature is out of time", "Sign within 300 seconds of sending."
+    ),
+    "unauthenticated": ProblemKind(
+        401, "The API key is missing or wrong", "Send `Authorization: Bearer <API key>`."
+    ),
+    "key_of_other_environment": ProblemKind(
+        401, "The API key is of another environment", "Use test keys for test, live keys for live."
+    ),
+    "scope_missing": ProblemKind(
+        403, "The API key lacks a scope", "Use a key that was made with the scope named."
+    ),
+    "permission_denied": ProblemKind(
+        403, "This key may not do that there", "Ask the organization to permit it to your key."
+    ),
+    "not_found": ProblemKind(404, "Nothing is there", "See /openapi.json for what there is."),
+    "donation_not_found": ProblemKind(
+        404, "No such donation", "Use the address that the 202 answer gave, with the same key."
+    ),
+    "organization_not_found": ProblemKind(
+        404, "No such public organization", "Check the organization's short name."
+    ),
+    "method_not_allowed": ProblemKind(
+        405, "The method is not allowed there", "Use a method that the header Allow names."
+    ),
+    "request_timeout": ProblemKind(
+        408, "The body came too slowly", "Send the whole body within 10 seconds."
+    ),
+    "request_in_progress": ProblemKind(
+        409,
+        "A request with this Idempotency-Key is still running",
+        "Wait for its answer, then send the same request again if that was lost.",
+    ),
+    "donations_not_accepted": ProblemKind(
+        409, "The organization takes no donations now", "Ask the organization when it will."
+    ),
+    "not_yet_covered": ProblemKind(
+        409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
+    ),
+    "no_receipt": ProblemKind(
+        409, "There will be no receipt", "The payment failed; a new attempt is a new donation."
+    ),
+    "body_too_large": ProblemKind(413, "The body is too large", "Send less than the limit named."),
+    "unsupported_media_type": ProblemKind(
+        415, "The content type is not supported", "Send `Content-Type: application/json`, plain."
+    ),
+    "expectation_failed": ProblemKind(
+        417, "The expectation cannot be met", "Send no Expect header but `100-continue`."
+    ),
+    "invalid_body": ProblemKind(
+        422, "The body breaks a rule", "Correct the fields that `errors` names."
+    ),
+    "query_not_accepted": ProblemKind(
+        422, "A query parameter is not accepted", "Remove or correct the parameter named."
+    ),
+    "organization_unknown": ProblemKind(
+        422, "No such organization", "Give an organization's short name or `org_…` id."
+    ),
+    "fund_unknown": ProblemKind(
+        422, "The organization has no such fund", "Give an active fund of it, or none."
+    ),
+    "fund_currency_mismatch": ProblemKind(
+        422, "The fund has another currency", "Give in the fund's currency, or to another fund."
+    ),
+    "currency_not_accepted": ProblemKind(
+        422, "The organization does not take this currency", "Give in a currency of its funds."
+    ),
+    "idempotency_key_reused": ProblemKind(
+        422,
+        "The Idempotency-Key belongs to another request",
+        "Send the same request as before, or a new key for a new one.",
+    ),
+    "internal": ProblemKind(
+        500, "Something went wrong here", "Try again with the same Idempotency-Key; tell us the id."
+    ),
+    "unavailable": ProblemKind(
+        503, "Not available for a moment", "Try again with the same Idempotency-Key."
+    ),
+    "permissions_unavailable": ProblemKind(
+        503, "Permissions cannot be checked now", "Try again with the same Idempotency-Key."
+    ),
+    "backlog": ProblemKind(
+        503, "Too much work is waiting", "Try again later with the same Idempotency-Key."
+    ),
+}
+
+#: Statuses that aiohttp raises by itself.
+BY_STATUS: Final = {
+    400: "malformed_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    417: "expectation_failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one field. `param` is its path with dots, "" for the whole body."""
+
+    param: str
+    code: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """The request ends with this problem."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        param: str | None = None,
+        faults: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.kind = PROBLEMS[code]
+        super().__init__(detail or self.kind.advice)
+        self.code = code
+        self.detail = detail or self.kind.advice
+        self.param = param
+        self.faults = tuple(faults)
+        self.headers = dict(headers or {})
+
+
+def type_uri(base_url: str, code: str) -> str:
+    """Where the edge explains a problem."""
+    return f"{base_url}/problems/{code}"
+
+
+def render(problem: ProblemError, *, base_url: str, instance: str, request_id: str) -> bytes:
+    """The body of a problem. `instance` is the path asked for."""
+    body: dict[str, Any] = {
+        "type": type_uri(base_url, problem.code),
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": instance,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if problem.param is not None:
+        body["param"] = problem.param
+    if problem.faults:
+        body["errors"] = [
+            {"param": fault.param, "code": fault.code, "detail": fault.detail}
+            for fault in problem.faults
+        ]
+    return orjson.dumps(body)
+
+
+def explain(base_url: str, code: str) -> dict[str, Any]:
+    """What the edge serves at a problem's `type`."""
+    kind = PROBLEMS[code]
+    return {
+        "type": type_uri(base_url, code),
+        "code": code,
+        "status": kind.status,
+        "title": kind.title,
+        "advice": kind.advice,
+    }

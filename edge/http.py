@@ -1,0 +1,117 @@
+"""HTTP as every route needs it: bounded bodies, JSON answers, preferences, entity tags.
+
+Sources: RFC 9110 (fields, conditional requests), RFC 7240 (Prefer).
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from edge.errors import ProblemError
+
+#: What a request's log line names beside the route: its id, its key, ids of what it was about.
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+API_KEY: Final = web.RequestKey("api_key", str)
+SUBJECTS: Final = web.RequestKey("subjects", dict[str, str])
+
+BODY_S_MAX: Final = 10.0
+WAIT_S_MAX: Final = 30
+_WAIT: Final = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?", re.IGNORECASE)
+_JSON: Final = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
+
+
+async def read_body(request: web.Request, bytes_max: int) -> bytes:
+    """The whole body; ProblemError 413 past the limit, 408 when it comes too slowly."""
+    too_large = f"The body may have {bytes_max} bytes."
+    if request.content_length is not None and request.content_length > bytes_max:
+        raise ProblemError("body_too_large", too_large)
+    # A compressed body could unfold to any size; nobody needs one here.
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ProblemError("unsupported_media_type", "Send the body without Content-Encoding.")
+    chunks = bytearray()
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            async for chunk in request.content.iter_any():
+                chunks += chunk
+                if len(chunks) > bytes_max:
+                    raise ProblemError("body_too_large", too_large)
+    except TimeoutError as error:
+        raise ProblemError("request_timeout") from error
+    return bytes(chunks)
+
+
+def require_json(request: web.Request) -> None:
+    """ProblemError 415 unless the content type is JSON, once, in UTF-8."""
+    values = request.headers.getall("Content-Type", [])
+    if len(values) != 1 or not _JSON.fullmatch(values[0]):
+        raise ProblemError("unsupported_media_type")
+
+
+def refuse_query(request: web.Request, *allowed: str) -> None:
+    """ProblemError 422 for a query parameter that the route does not know, or that came twice."""
+    seen = set()
+    for name in request.query:
+        if name not in allowed or name in seen:
+            shown = name if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) else "(unprintable)"
+            raise ProblemError(
+                "query_not_accepted",
+                f"The query parameter `{shown}` is not accepted here.",
+                param=shown,
+            )
+        seen.add(name)
+
+
+def query_integer(request: web.Request, name: str, default: int, least: int, greatest: int) -> int:
+    """A whole number from the query; ProblemError 422 when it is none in the range."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= greatest:
+        return int(text)
+    raise ProblemError(
+        "query_not_accepted",
+        f"`{name}` must be a whole number from {least} to {greatest}.",
+        param=name,
+    )
+
+
+def wait_preferred(request: web.Request) -> int | None:
+    """The seconds of `Prefer: wait=N`, at most 30; None when nothing is preferred."""
+    for value in request.headers.getall("Prefer", []):
+        for part in value.split(","):
+            if match := _WAIT.fullmatch(part):
+                return min(int(match[1]), WAIT_S_MAX)
+    return None
+
+
+def json_response(
+    value: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """A JSON answer. Nobody may keep it unless `headers` say otherwise."""
+    return web.Response(
+        body=value if isinstance(value, bytes) else orjson.dumps(value),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def tagged(request: web.Request, response: web.Response) -> web.Response:
+    """The answer with a strong ETag over its bytes, or 304 when the client has it."""
+    assert isinstance(response.body, bytes)
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    response.headers["ETag"] = tag
+    wanted = request.headers.get("If-None-Match", "")
+    if wanted == "*" or tag in [part.strip().removeprefix("W/") for part in wanted.split(",")]:
+        kept = {
+            name: response.headers[name]
+            for name in ("Cache-Control", "ETag", "Vary", "Preference-Applied")
+            if name in response.headers
+        }
+        return web.Response(status=304, headers=kept)
+    return response

@@ -1,0 +1,155 @@
+"""The OpenAPI 3.1 document, made of the models, the table of problems and that of operations.
+
+`python -m edge.openapi` writes it to `edge/openapi.json`, where a test compares it.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from edge.donations.models import Donation, DonationRequest
+from edge.errors import MEDIA_TYPE, PROBLEMS
+from edge.operations import OPERATIONS, Operation
+from edge.organizations.relationships import SCOPES
+from edge.public.models import LedgerPage, PublicOrganization
+
+COMMITTED: Final = Path(__file__).parent / "openapi.json"
+_SCHEMAS: Final = "#/components/schemas/"
+_RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest,)
+_SENT: Final[tuple[type[BaseModel], ...]] = (Donation, PublicOrganization, LedgerPage)
+
+_HEADERS: Final = {
+    "Content-Disposition": "A file name.",
+    "ETag": "Of these bytes.",
+    "Idempotent-Replayed": "`true` when an earlier request with this key made the gift.",
+    "Location": "Where the donation is.",
+    "Preference-Applied": "The preference that was honoured.",
+    "X-Request-Id": "Name it when you ask us about a request.",
+}
+_PROBLEM: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457. `type` is an address that explains the problem.",
+    "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "enum": sorted(PROBLEMS)},
+        "param": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["param", "code", "detail"],
+                "properties": {
+                    "param": {"type": "string"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """The document as a value."""
+    paths: dict[str, Any] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    scopes = "Scopes: " + ", ".join(f"`{scope}`" for scope in SCOPES) + "."
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Amply",
+            "version": "1",
+            "description": "Donations whose ledger anyone can check.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**_schemas(), "Problem": _PROBLEM},
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS.items()
+            },
+            "securitySchemes": {
+                "api_key": {"type": "http", "scheme": "bearer", "description": scopes}
+            },
+        },
+    }
+
+
+def render() -> bytes:
+    """The document as it is served and committed."""
+    return orjson.dumps(document(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n"
+
+
+def _schemas() -> dict[str, Any]:
+    schemas: dict[str, Any] = {}
+    for models, mode in ((_RECEIVED, "validation"), (_SENT, "serialization")):
+        pairs: Any = [(model, mode) for model in models]
+        _, definitions = models_json_schema(pairs, ref_template=_SCHEMAS + "{model}")
+        schemas |= definitions["$defs"]
+    return schemas
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    answer = operation.answer
+    content: dict[str, Any] = (
+        {answer: {"schema": {"type": "string"}}}
+        if isinstance(answer, str)
+        else {"application/json": {"schema": {"$ref": _SCHEMAS + answer.__name__}}}
+    )
+    names = ("X-Request-Id", *operation.headers)
+    described: dict[str, Any] = {
+        "operationId": operation.identifier,
+        "summary": operation.summary,
+        "security": [{"api_key": []}] if operation.scope else [],
+        "parameters": list(operation.parameters),
+        "responses": {
+            str(operation.status): {
+                "description": "Done." if operation.status == 200 else "Accepted.",
+                "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+                "content": content,
+            },
+            **_problems(operation.problems),
+        },
+    }
+    if "ETag" in operation.headers:
+        described["responses"]["304"] = {"description": "Not changed."}
+    if operation.scope:
+        described["description"] = f"Needs the scope `{operation.scope}`."
+    if operation.body is not None:
+        schema = {"$ref": _SCHEMAS + operation.body.__name__}
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schema}},
+        }
+    return described
+
+
+def _problems(codes: tuple[str, ...]) -> dict[str, Any]:
+    """One response per status; its description lists the codes."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(PROBLEMS[code].status, []).append(code)
+    return {
+        str(status): {
+            "description": "\n".join(
+                f"`{code}`: {PROBLEMS[code].title}" for code in sorted(listed)
+            ),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}},
+        }
+        for status, listed in sorted(by_status.items())
+    }
+
+
+if __name__ == "__main__":
+    COMMITTED.write_bytes(render())

@@ -1,0 +1,226 @@
+"""What the API offers: one table of operations, from which the OpenAPI document is made."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from edge.donations.models import Donation, DonationRequest
+from edge.public.models import LedgerPage, PublicOrganization
+
+_ALWAYS: Final = ("internal", "unavailable")
+_WITH_KEY: Final = ("unauthenticated", "key_of_other_environment", "scope_missing", *_ALWAYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A method on a path. `answer` is a model, or the media type of another content."""
+
+    method: str
+    path: str
+    identifier: str
+    summary: str
+    status: int
+    answer: type[BaseModel] | str
+    problems: tuple[str, ...]
+    scope: str | None = None
+    body: type[BaseModel] | None = None
+    parameters: tuple[dict[str, Any], ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+def _parameter(
+    name: str, where: str, description: str, schema: dict[str, Any], *, required: bool = False
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": where,
+        "description": description,
+        "required": required or where == "path",
+        "schema": schema,
+    }
+
+
+_DONATION: Final = _parameter(
+    "donation", "path", "The id that the 202 answer gave.", {"type": "string"}
+)
+_SLUG: Final = _parameter("slug", "path", "The organization's short name.", {"type": "string"})
+_PREFER: Final = _parameter(
+    "Prefer", "header", "`wait=N`: answer when settled, at most N (30) seconds.", {"type": "string"}
+)
+_IF_NONE_MATCH: Final = _parameter(
+    "If-None-Match", "header", "An ETag: 304 when nothing changed.", {"type": "string"}
+)
+_IDEMPOTENCY_KEY: Final = _parameter(
+    "Idempotency-Key",
+    "header",
+    "Fresh for each gift, the same for each repetition of it; it never expires.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    required=True,
+)
+
+OPERATIONS: Final = (
+    Operation(
+        method="post",
+        path="/v1/donations",
+        identifier="createDonation",
+        summary="Make a gift. 202 once it is durable; the payment follows.",
+        status=202,
+        answer=Donation,
+        body=DonationRequest,
+        scope="donations:write",
+        parameters=(_IDEMPOTENCY_KEY,),
+        headers=("Location", "Idempotent-Replayed"),
+        problems=(
+            "idempotency_key_missing",
+            "idempotency_key_malformed",
+            "malformed_json",
+            "permission_denied",
+            "request_timeout",
+            "request_in_progress",
+            "donations_not_accepted",
+            "body_too_large",
+            "unsupported_media_type",
+            "invalid_body",
+            "query_not_accepted",
+            "organization_unknown",
+            "fund_unknown",
+            "fund_currency_mismatch",
+            "currency_not_accepted",
+            "idempotency_key_reused",
+            "permissions_unavailable",
+            "backlog",
+            *_WITH_KEY,
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/v1/donations/{donation}",
+        identifier="showDonation",
+        summary="What became of a gift.",
+        status=200,
+        answer=Donation,
+        scope="donations:read",
+        parameters=(_DONATION, _PREFER, _IF_NONE_MATCH),
+        headers=("ETag", "Preference-Applied"),
+        problems=("donation_not_found", "query_not_accepted", *_WITH_KEY),
+    ),
+    Operation(
+        method="get",
+        path="/v1/donations/{donation}/receipt",
+        identifier="showReceipt",
+        summary="The proof that a gift is in the ledger (C2SP tlog-proof).",
+        status=200,
+        answer="text/plain",
+        scope="donations:read",
+        parameters=(
+            _DONATION,
+            _PREFER,
+            _parameter(
+                "openings",
+                "query",
+                "`none` leaves out what the public may not see.",
+                {"type": "string", "enum": ["all", "none"], "default": "all"},
+            ),
+        ),
+        headers=("Content-Disposition", "Preference-Applied"),
+        problems=(
+            "donation_not_found",
+            "not_yet_covered",
+            "no_receipt",
+            "query_not_accepted",
+            "permissions_unavailable",
+            *_WITH_KEY,
+        ),
+    ),
+    Operation(
+        method="get",
+        path="/v1/public/organizations/{slug}",
+        identifier="showPublicOrganization",
+        summary="An organization's figures.",
+        status=200,
+        answer=PublicOrganization,
+        parameters=(_SLUG, _IF_NONE_MATCH),
+        headers=("ETag",),
+        problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
+        path="/v1/public/organizations/{slug}/ledger",
+        identifier="listPublicLedger",
+        summary="An organization's entries, oldest first.",
+        status=200,
+        answer=LedgerPage,
+        parameters=(
+            _SLUG,
+            _parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"}),
+            _parameter(
+                "limit",
+                "query",
+                "Entries on a page.",
+                {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+            ),
+            _IF_NONE_MATCH,
+        ),
+        headers=("ETag",),
+        problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
+        path="/v1/public/organizations/{slug}/ledger/export",
+        identifier="exportPublicLedger",
+        summary="The whole chain up to the newest checkpoint, for `amply-verify export`.",
+        status=200,
+        answer="application/jsonl",
+        parameters=(
+            _SLUG,
+            _parameter(
+                "old_size",
+                "query",
+                "Also prove that the tree of this size is a prefix.",
+                {"type": "integer", "minimum": 0},
+            ),
+        ),
+        headers=("Content-Disposition",),
+        problems=("organization_not_found", "not_yet_covered", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
+        path="/log/{log}/{path}",
+        identifier="showLogFile",
+        summary="The log's static files (C2SP tlog-tiles): checkpoint, vkey, tile/...",
+        status=200,
+        answer="application/octet-stream",
+        parameters=(
+            _parameter("log", "path", "The log's number.", {"type": "integer"}),
+            _parameter("path", "path", "A path of tlog-tiles.", {"type": "string"}),
+        ),
+        problems=("not_found", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="post",
+        path="/webhooks/stripe/connect",
+        identifier="receiveStripeEvent",
+        summary="For Stripe: events of connected accounts, signed.",
+        status=200,
+        answer="application/json",
+        parameters=(
+            _parameter(
+                "Stripe-Signature",
+                "header",
+                "As Stripe makes it.",
+                {"type": "string"},
+                required=True,
+            ),
+        ),
+        problems=(
+            "signature_malformed",
+            "signature_wrong",
+            "signature_out_of_time",
+            "request_timeout",
+            "body_too_large",
+            "unsupported_media_type",
+            *_ALWAYS,
+        ),
+    ),
+)

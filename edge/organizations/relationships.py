@@ -1,0 +1,48 @@
+"""What SpiceDB is told of organizations and keys (deploy/spicedb/schema.zed)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from contracts.permissions import RelationshipChange
+
+PLATFORM: Final = "platform:amply"
+#: Everybody there is: a wildcard covers one kind of subject.
+EVERYBODY: Final = ("user:*", "api_key:*", "visitor:*")
+
+#: Scopes of API keys, and the relation that SpiceDB must hold beside. None: the scope is enough,
+#: since it only opens what the key's own organization made.
+SCOPES: Final[dict[str, str | None]] = {
+    "donations:read": None,
+    "donations:write": "scope_donation_create",
+    "donors:read": "scope_donor_read",
+    "exports": "scope_ledger_export",
+    "ledger:read_internal": "scope_ledger_read",
+    "refunds:write": "scope_refund_create",
+}
+
+
+def of_organization(organization: str, *, accepts_donations: bool) -> list[RelationshipChange]:
+    """A new organization belongs to the platform, publishes its ledger, perhaps takes gifts."""
+    resource = f"organization:{organization}"
+    changes = [_touch(resource, "platform", PLATFORM)]
+    changes += [_touch(resource, "public_ledger", subject) for subject in EVERYBODY]
+    if accepts_donations:
+        changes += [_touch(resource, "accepts_donations", subject) for subject in EVERYBODY]
+    return changes
+
+
+def of_api_key(key: str, organization: str, scopes: Iterable[str]) -> list[RelationshipChange]:
+    """A new key belongs to its organization and has its scopes there."""
+    resource = f"organization:{organization}"
+    changes = [_touch(f"api_key:{key}", "organization", resource)]
+    for scope in sorted(scopes):
+        relation = SCOPES[scope]
+        if relation is not None:
+            changes.append(_touch(resource, relation, f"api_key:{key}"))
+    return changes
+
+
+def _touch(resource: str, relation: str, subject: str) -> RelationshipChange:
+    return RelationshipChange(
+        operation="touch", resource=resource, relation=relation, subject=subject
+    )

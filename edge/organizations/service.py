@@ -1,0 +1,249 @@
+"""Registering organizations and their keys, each in one transaction with what must follow from it.
+
+An organization's genesis and its permissions leave through the outbox in the transaction that
+makes it; their ids come from the organization's, so that whoever repeats them says the same. The
+platform's own organization is registered first, so that its genesis is the leaf at index 0.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+
+from contracts.donations import Visibility
+from contracts.entries import EntryRequested
+from contracts.identifiers import business_id, random_id, type_id
+from contracts.message import BodyT, Envelope
+from contracts.money import EXPONENTS
+from contracts.permissions import PermissionsRequested, RelationshipChange
+from edge import api_keys
+from edge.database.store import set_scope
+from edge.organizations import relationships, store
+from edge.settings import Environment
+from ledger.keys import derive
+from topics import outbox
+from topics.codec import Record
+from topics.outbox import AnyConnection
+from topics.registry import ENTRIES_REQUESTED, PERMISSIONS_REQUESTED
+from topics.topic import Topic
+
+_SLUG: Final = re.compile(r"[a-z0-9](-?[a-z0-9]){1,62}")
+_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,250}")
+_SENDER: Final = "edge"
+SCOPES_DEFAULT: Final = ("donations:read", "donations:write", "donors:read")
+
+
+class OrganizationError(ValueError):
+    """The organization cannot be registered or changed so; the text says what to correct."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new API key. `secret` is shown once and kept nowhere."""
+
+    id: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new organization: its id, its default fund by currency, its first key."""
+
+    id: str
+    funds: dict[str, str]
+    key: IssuedKey
+
+
+async def register_organization(
+    connection: AnyConnection,
+    *,
+    master_key: bytes,
+    environment: Environment,
+    origin: str,
+    slug: str,
+    name: str,
+    currencies: Sequence[str] = ("EUR",),
+    visibility: Visibility = "public_full",
+    accepts_donations: bool = True,
+    stripe_account: str | None = None,
+    charges_enabled: bool = False,
+    is_platform: bool = False,
+    scopes: Sequence[str] = SCOPES_DEFAULT,
+) -> Registered:
+    """Register an organization with a fund for each currency and one API key.
+
+    `connection` is one of the edge's role, outside a transaction; `origin` is the log's name, which
+    the genesis states for ever. OrganizationError when a value is wrong or taken.
+    """
+    _check(slug, name, currencies, stripe_account)
+    now = datetime.now(UTC)
+    organization = type_id("org", random_id(now))
+    funds = {currency: type_id("fund", random_id(now)) for currency in currencies}
+    async with connection.transaction():
+        await set_scope(connection, [organization])
+        try:
+            await store.insert_organization(
+                connection,
+                organization,
+                slug,
+                name,
+                visibility,
+                accepts_donations,
+                stripe_account,
+                charges_enabled,
+                is_platform,
+                now,
+            )
+        except asyncpg.UniqueViolationError as error:
+            raise OrganizationError(_taken(error, slug)) from error
+        for currency, fund in funds.items():
+            await store.insert_fund(connection, fund, organization, "General", currency, now)
+        key, changes = await _insert_key(
+            connection, master_key, environment, organization, "first key", scopes, None, now
+        )
+        changes = [
+            *relationships.of_organization(organization, accepts_donations=accepts_donations),
+            *changes,
+        ]
+        await outbox.queue(
+            connection,
+            [
+                _genesis(organization, name, origin, now),
+                _permissions(organization, organization, changes, now),
+            ],
+        )
+    return Registered(organization, funds, key)
+
+
+async def create_api_key(
+    connection: AnyConnection,
+    *,
+    master_key: bytes,
+    environment: Environment,
+    organization: str,
+    name: str,
+    scopes: Sequence[str] = SCOPES_DEFAULT,
+    expires_at: datetime | None = None,
+) -> IssuedKey:
+    """Another key for an organization; its permissions follow through the outbox."""
+    now = datetime.now(UTC)
+    async with connection.transaction():
+        await set_scope(connection, [organization])
+        try:
+            key, changes = await _insert_key(
+                connection, master_key, environment, organization, name, scopes, expires_at, now
+            )
+        except asyncpg.ForeignKeyViolationError as error:
+            raise OrganizationError(f"there is no organization {organization}") from error
+        await outbox.queue(connection, [_permissions(organization, key.id, changes, now)])
+    return key
+
+
+async def set_stripe_account(connection: AnyConnection, organization: str, account: str) -> None:
+    """Tie an organization to its connected account `acct_…`."""
+    if not _ACCOUNT.fullmatch(account):
+        raise OrganizationError("a connected account's id has the form acct_…")
+    async with connection.transaction():
+        await set_scope(connection, [organization])
+        try:
+            known = await store.set_stripe_account(connection, organization, account)
+        except asyncpg.UniqueViolationError as error:
+            raise OrganizationError("the account belongs to another organization") from error
+    if not known:
+        raise OrganizationError(f"there is no organization {organization}")
+
+
+async def set_charges_enabled(
+    connection: AnyConnection, organization: str, is_enabled: bool
+) -> None:
+    """Whether Stripe lets the organization's account take charges now."""
+    async with connection.transaction():
+        await set_scope(connection, [organization])
+        known = await store.set_charges_enabled(connection, organization, is_enabled)
+    if not known:
+        raise OrganizationError(f"there is no organization {organization}")
+
+
+async def _insert_key(
+    connection: AnyConnection,
+    master_key: bytes,
+    environment: Environment,
+    organization: str,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None,
+    now: datetime,
+) -> tuple[IssuedKey, list[RelationshipChange]]:
+    unknown = sorted(set(scopes) - set(relationships.SCOPES))
+    if unknown:
+        known = ", ".join(relationships.SCOPES)
+        raise OrganizationError(f"there is no scope {', '.join(unknown)}; there are {known}")
+    key = IssuedKey(type_id("key", random_id(now)), api_keys.mint(environment))
+    hash_key = derive(master_key, api_keys.PURPOSE)
+    await store.insert_api_key(
+        connection,
+        key.id,
+        organization,
+        name,
+        environment,
+        api_keys.secret_hash(hash_key, key.secret.encode()),
+        sorted(set(scopes)),
+        expires_at,
+        now,
+    )
+    return key, relationships.of_api_key(key.id, organization, set(scopes))
+
+
+def _genesis(organization: str, name: str, origin: str, now: datetime) -> Record:
+    body = EntryRequested(
+        kind="genesis",
+        visibility="public_full",
+        subject=organization,
+        details={"name": name, "origin": origin},
+    )
+    return _record(ENTRIES_REQUESTED, organization, f"{organization}:genesis", body, now)
+
+
+def _permissions(
+    organization: str, subject: str, changes: Sequence[RelationshipChange], now: datetime
+) -> Record:
+    body = PermissionsRequested(changes=tuple(changes))
+    return _record(PERMISSIONS_REQUESTED, organization, f"{subject}:permissions", body, now)
+
+
+def _record(
+    topic: Topic[BodyT], organization: str, business_key: str, body: BodyT, now: datetime
+) -> Record:
+    message = Envelope(
+        id=business_id(now, business_key),
+        type=topic.name,
+        time=now,
+        organization=organization,
+        cause=None,
+        body=body,
+    )
+    return outbox.prepare(_SENDER, topic, message)
+
+
+def _check(slug: str, name: str, currencies: Sequence[str], stripe_account: str | None) -> None:
+    if not _SLUG.fullmatch(slug):
+        raise OrganizationError(
+            "a short name is lower-case letters, digits and single hyphens, 2 or more"
+        )
+    if not 1 <= len(name) <= 200 or not name.isprintable() or not name.strip():
+        raise OrganizationError("a name is 1 to 200 printable characters")
+    if not currencies or set(currencies) - set(EXPONENTS):
+        raise OrganizationError(f"currencies are some of {', '.join(EXPONENTS)}")
+    if stripe_account is not None and not _ACCOUNT.fullmatch(stripe_account):
+        raise OrganizationError("a connected account's id has the form acct_…")
+
+
+def _taken(error: asyncpg.UniqueViolationError, slug: str) -> str:
+    if error.constraint_name == "one_platform":
+        return "the platform's organization is registered already"
+    if error.constraint_name == "organizations_stripe_account_key":
+        return "the account belongs to another organization"
+    return f"the short name {slug} is taken"

@@ -1,0 +1,66 @@
+"""What anyone sees of an organization, as the API shows it."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from contracts.message import EntryId, OrganizationId
+
+
+class Totals(BaseModel):
+    """Sums over all entries in one currency, in minor units, as decimal strings of any length."""
+
+    currency: str
+    income_minor: str
+    expenses_minor: str
+    assets_minor: str
+
+
+class LogName(BaseModel):
+    """The log that the organization's entries are in."""
+
+    origin: str
+    number: int
+
+
+class LedgerLinks(BaseModel):
+    """Addresses on this server."""
+
+    ledger: str
+    export: str
+    checkpoint: str
+    verifier_key: str
+
+
+class PublicOrganization(BaseModel):
+    """An organization and its figures."""
+
+    object: Literal["organization"]
+    id: OrganizationId
+    slug: str
+    name: str
+    accepts_donations: bool
+    entries: int
+    totals: list[Totals]
+    log: LogName
+    links: LedgerLinks
+
+
+class LedgerEntry(BaseModel):
+    """An entry: its exact text, and openings of sealed sections that are public by now."""
+
+    id: EntryId
+    kind: str
+    seq: int
+    index: int
+    entry: str
+    openings: dict[str, Any]
+
+
+class LedgerPage(BaseModel):
+    """Entries in the order of `seq`."""
+
+    object: Literal["list"]
+    has_more: bool
+    next_cursor: str | None
+    data: list[LedgerEntry]

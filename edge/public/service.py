@@ -1,0 +1,188 @@
+"""The public side of an organization: figures, entries by visibility, the export.
+
+Entry texts are public, since the log is; what they seal is opened here only when its day has come
+(`delayed_public` past `public_after`). A donor's opening is never shown here. Anyone may look while
+SpiceDB lets `visitor:anonymous` view the public ledger.
+"""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from asyncpg import Record
+
+from edge.authorization import Authorization, Question
+from edge.database.pool import Database
+from edge.directory.directory import Directory
+from edge.directory.records import Organization
+from edge.errors import ProblemError
+from edge.public import store
+from edge.published_log import PublishedLog, size_of
+from edge.times import spell_time
+from ledger import export
+from topics.outbox import AnyConnection
+
+_CHUNK: Final = 500
+_VISITOR: Final = "visitor:anonymous"
+_RETRY_AFTER: Final = {"Retry-After": "1"}
+
+Openings = dict[str, dict[str, bytes]]
+
+
+class PublicLedger:
+    """What anyone may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        authorization: Authorization,
+        log: PublishedLog,
+        origin: str,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._authorization = authorization
+        self._log = log
+        self._origin = origin
+
+    async def organization(self, slug: str) -> Organization:
+        """The organization; ProblemError 404 when there is none, or none that is public."""
+        unknown = ProblemError("organization_not_found")
+        organization = await self._directory.organization(slug) if "_" not in slug else None
+        if organization is None:
+            raise unknown
+        await self._authorization.require(
+            Question(f"organization:{organization.id}", "view_public_ledger", _VISITOR), unknown
+        )
+        return organization
+
+    async def figures(self, organization: Organization) -> dict[str, Any]:
+        """Name, totals by currency, number of entries, where the ledger is."""
+        transaction = self._database.transaction([organization.id], is_snapshot=True)
+        async with transaction as connection:
+            totals = await store.totals(connection, organization.id)
+            last = await store.last_entry(connection, organization.id)
+        base = f"/v1/public/organizations/{organization.slug}"
+        log = f"/log/{organization.log}"
+        return {
+            "object": "organization",
+            "id": organization.id,
+            "slug": organization.slug,
+            "name": organization.name,
+            "accepts_donations": organization.accepts_donations,
+            "entries": last["seq"] + 1 if last is not None else 0,
+            "totals": [dict(row) for row in totals],
+            "log": {"origin": self._origin, "number": organization.log},
+            "links": {
+                "ledger": f"{base}/ledger",
+                "export": f"{base}/ledger/export",
+                "checkpoint": f"{log}/checkpoint",
+                "verifier_key": f"{log}/vkey",
+            },
+        }
+
+    async def page(self, organization: Organization, cursor: str | None, limit: int) -> bytes:
+        """A page of entries in the order of `seq`, as JSON."""
+        start = seq_of(cursor) if cursor is not None else 0
+        async with self._database.transaction([organization.id]) as connection:
+            rows = await store.entries(connection, organization.id, start, limit + 1)
+            shown = rows[:limit]
+            openings = await _due(connection, organization.id, shown)
+        has_more = len(rows) > limit
+        head = {
+            "object": "list",
+            "has_more": has_more,
+            "next_cursor": cursor_of(rows[limit]["seq"]) if has_more else None,
+        }
+        data = [
+            {
+                "id": row["id"],
+                "kind": row["kind"],
+                "seq": row["seq"],
+                "index": row["index"],
+                "entry": row["bytes"].decode(),
+                "openings": {
+                    name: orjson.Fragment(plain)
+                    for name, plain in openings.get(row["id"], {}).items()
+                },
+            }
+            for row in shown
+        ]
+        return orjson.dumps({**head, "data": data})
+
+    async def export_head(
+        self, organization: Organization, old_size: int | None
+    ) -> tuple[bytes, int, int]:
+        """Line 1, the number of entries, the tree's size; ProblemError 409 while there is none."""
+        note = self._log.note()
+        if note is None:
+            raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
+        size = size_of(note)
+        async with self._database.transaction([organization.id]) as connection:
+            last = await store.last_entry(connection, organization.id, size)
+        if last is None:
+            raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
+        count = last["seq"] + 1
+        proofs = self._log.proofs(size)
+        line = export.first_line(organization.id, count, last["index"], note, proofs, old_size)
+        return line, count, size
+
+    async def export_lines(self, organization: Organization, count: int) -> AsyncIterator[bytes]:
+        """The lines of the first `count` entries, in chunks.
+
+        Entries never change, so each chunk is a query of its own: a slow reader holds no
+        connection and no snapshot, and memory stays that of one chunk.
+        """
+        for start in range(0, count, _CHUNK):
+            async with self._database.transaction([organization.id]) as connection:
+                rows = await store.entries(
+                    connection, organization.id, start, min(_CHUNK, count - start)
+                )
+                openings = await _due(connection, organization.id, rows)
+            yield b"".join(
+                export.line(
+                    export.StoredEntry(row["index"], row["bytes"]), openings.get(row["id"], {})
+                )
+                for row in rows
+            )
+
+
+async def _due(connection: AnyConnection, organization: str, rows: Sequence[Record]) -> Openings:
+    now = spell_time(datetime.now(UTC))
+    due = [row["id"] for row in rows if is_due(row["bytes"], now)]
+    openings: Openings = {}
+    if due:
+        for row in await store.openings(connection, organization, due):
+            openings.setdefault(row["entry_id"], {})[row["section"]] = row["plain"]
+    return openings
+
+
+def is_due(entry: bytes, now: str) -> bool:
+    """Whether an entry's sealed money and details are public by `now` (times compare as text)."""
+    if b'"delayed_public"' not in entry:
+        return False
+    value = orjson.loads(entry)
+    return bool(value["visibility"] == "delayed_public" and value["public_after"] <= now)
+
+
+def cursor_of(seq: int) -> str:
+    """An opaque text that names where the next page starts."""
+    return base64.urlsafe_b64encode(f"seq:{seq}".encode()).decode().rstrip("=")
+
+
+def seq_of(cursor: str) -> int:
+    """The inverse of `cursor_of`; ProblemError 422 for any other text."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        seq = int(text.removeprefix("seq:"))
+    except (binascii.Error, ValueError):
+        seq = -1
+    if not 0 <= seq < 1 << 62 or cursor_of(seq) != cursor:
+        raise ProblemError(
+            "query_not_accepted", "`cursor` must be the next_cursor of a page.", param="cursor"
+        )
+    return seq

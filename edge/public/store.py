@@ -1,0 +1,61 @@
+"""An organization's chain, balances and openings, through the read views."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from asyncpg import Record
+
+from topics.outbox import AnyConnection
+
+#: Balances by the kind of account: income is negative in the ledger (credit) and shown positive.
+TOTALS: Final = """
+    SELECT currency,
+        coalesce(-sum(amount) FILTER (WHERE account LIKE 'Income:%'), 0)::text AS income_minor,
+        coalesce(sum(amount) FILTER (WHERE account LIKE 'Expenses:%'), 0)::text AS expenses_minor,
+        coalesce(sum(amount) FILTER (WHERE account LIKE 'Assets:%'), 0)::text AS assets_minor
+    FROM read.balances WHERE organization = $1 GROUP BY currency ORDER BY currency
+"""
+#: `seq` has no gaps, so the last one tells the count.
+LAST_ENTRY: Final = """
+    SELECT seq, index FROM read.entries WHERE organization = $1 ORDER BY seq DESC LIMIT 1
+"""
+LAST_ENTRY_BELOW: Final = """
+    SELECT seq, index FROM read.entries
+    WHERE organization = $1 AND index < $2 ORDER BY seq DESC LIMIT 1
+"""
+ENTRIES: Final = """
+    SELECT seq, index, id, kind, bytes FROM read.entries
+    WHERE organization = $1 AND seq >= $2 ORDER BY seq LIMIT $3
+"""
+OPENINGS: Final = """
+    SELECT entry_id, section, plain FROM read.openings
+    WHERE organization = $1 AND entry_id = ANY($2::text[]) AND section IN ('money', 'details')
+"""
+
+
+async def totals(connection: AnyConnection, organization: str) -> list[Record]:
+    """Sums per currency, in minor units, as decimal strings."""
+    return await connection.fetch(TOTALS, organization)
+
+
+async def last_entry(
+    connection: AnyConnection, organization: str, size: int | None = None
+) -> Record | None:
+    """`seq` and `index` of the last entry, or of the last one in a tree of `size`."""
+    if size is None:
+        return await connection.fetchrow(LAST_ENTRY, organization)
+    return await connection.fetchrow(LAST_ENTRY_BELOW, organization, size)
+
+
+async def entries(
+    connection: AnyConnection, organization: str, seq: int, count: int
+) -> list[Record]:
+    """Up to `count` entries from `seq` on."""
+    return await connection.fetch(ENTRIES, organization, seq, count)
+
+
+async def openings(
+    connection: AnyConnection, organization: str, entries: Sequence[str]
+) -> list[Record]:
+    """The openings of money and details of these entries."""
+    return await connection.fetch(OPENINGS, organization, list(entries))

@@ -1,0 +1,1 @@
+"""Receipts: proofs for donors that a gift is in the ledger."""

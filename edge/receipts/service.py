@@ -1,0 +1,92 @@
+"""Writing a receipt: entry, openings that the asker may see, proof, checkpoint. None is kept.
+
+Money and details are for keys that see the donation. The donor's opening needs the scope
+`donors:read` and the permission `view_donors`; without them the receipt proves the gift, not whose.
+"""
+
+import asyncio
+import base64
+from typing import Final
+
+from asyncpg import Record
+
+from edge.authorization import Authorization, Question
+from edge.database.pool import Database
+from edge.directory.records import ApiKey
+from edge.donations.status import Donations, Seen
+from edge.errors import ProblemError
+from edge.published_log import PublishedLog, size_of
+from edge.receipts import store
+from edge.waiting import Waiters
+from ledger import keys, receipt
+
+DONOR_SCOPE: Final = "donors:read"
+_RETRY_AFTER: Final = {"Retry-After": "1"}
+
+
+class Receipts:
+    """Receipts of donations that a key may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        donations: Donations,
+        authorization: Authorization,
+        log: PublishedLog,
+        master_key: bytes,
+        waiters: Waiters[str],
+    ) -> None:
+        self._database = database
+        self._donations = donations
+        self._authorization = authorization
+        self._log = log
+        self._key_ring = keys.KeyRing(master_key)
+        self._waiters = waiters
+
+    async def render(
+        self, key: ApiKey, donation: str, *, with_openings: bool, wait_s: float
+    ) -> bytes:
+        """The `.tlog-proof` file; ProblemError 409 while it cannot be, after at most `wait_s`."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+
+        async def look() -> tuple[Seen, Record | None]:
+            seen = await self._donations.find(key, donation)
+            async with self._database.transaction([seen.organization]) as connection:
+                return seen, await store.find_entry(connection, seen.organization, donation)
+
+        def is_settled(found: tuple[Seen, Record | None]) -> bool:
+            return found[1] is not None or found[0].status == "failed"
+
+        seen, entry = await self._waiters.until(donation, look, is_settled, wait_s)
+        if entry is None:
+            if seen.status == "failed":
+                raise ProblemError("no_receipt")
+            raise ProblemError("not_yet_covered", "The gift is not recorded.", headers=_RETRY_AFTER)
+        left_s = max(0.0, deadline - asyncio.get_running_loop().time())
+        note = await self._log.note_covering(entry["index"], left_s)
+        if note is None:
+            raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
+        openings: dict[str, bytes] = {}
+        if with_openings:
+            openings = await self._openings(key, seen.organization, entry["id"])
+        proof = self._log.proofs(size_of(note)).prove_inclusion(entry["index"])
+        return receipt.render(entry["bytes"], openings, entry["index"], proof, note)
+
+    async def _openings(self, key: ApiKey, organization: str, entry: str) -> dict[str, bytes]:
+        shows_donor = DONOR_SCOPE in key.scopes and await self._authorization.is_allowed(
+            Question(f"organization:{organization}", "view_donors", f"api_key:{key.id}")
+        )
+        openings: dict[str, bytes] = {}
+        async with self._database.transaction([organization]) as connection:
+            for row in await store.find_openings(connection, organization, entry):
+                if row["section"] != "donor":
+                    openings[row["section"]] = row["plain"]
+                    continue
+                if not shows_donor:
+                    continue
+                wrapped = await store.find_data_key(connection, organization, row["profile"])
+                if wrapped is not None:
+                    data_key = self._key_ring.unwrap(wrapped, row["profile"])
+                    sealed = base64.b64decode(row["ciphertext"], validate=True)
+                    openings["donor"] = keys.decrypt(data_key, sealed, row["profile"].encode())
+        return openings

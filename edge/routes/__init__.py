@@ -1,0 +1,1 @@
+"""Paths and what answers them: reading requests, writing answers, nothing else."""

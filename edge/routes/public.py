@@ -1,0 +1,69 @@
+"""`/v1/public/organizations/{slug}` and below: for anyone, and any web page."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from edge import logs
+from edge.http import json_response, query_integer, refuse_query, tagged
+from edge.public.service import PublicLedger
+
+LIMIT_MAX: Final = 100
+_LIMIT_DEFAULT: Final = 50
+_CHUNK_S_MAX: Final = 30.0
+_SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
+_log = structlog.get_logger()
+
+
+class PublicRoutes:
+    """Handlers without a key."""
+
+    def __init__(self, ledger: PublicLedger) -> None:
+        self._ledger = ledger
+
+    async def organization(self, request: web.Request) -> web.Response:
+        """Name, totals, and where the ledger is."""
+        refuse_query(request)
+        organization = await self._ledger.organization(request.match_info["slug"])
+        figures = await self._ledger.figures(organization)
+        return tagged(request, json_response(figures, headers=_SHARED))
+
+    async def entries(self, request: web.Request) -> web.Response:
+        """A page of entries; `cursor` is the page's before."""
+        refuse_query(request, "cursor", "limit")
+        limit = query_integer(request, "limit", _LIMIT_DEFAULT, 1, LIMIT_MAX)
+        organization = await self._ledger.organization(request.match_info["slug"])
+        page = await self._ledger.page(organization, request.query.get("cursor"), limit)
+        return tagged(request, json_response(page, headers=_SHARED))
+
+    async def export(self, request: web.Request) -> web.StreamResponse:
+        """The whole chain up to the newest checkpoint (ledger format, section 8)."""
+        refuse_query(request, "old_size")
+        old_size = query_integer(request, "old_size", 0, 0, (1 << 53) - 1)
+        organization = await self._ledger.organization(request.match_info["slug"])
+        line, count, size = await self._ledger.export_head(organization, old_size or None)
+        response = web.StreamResponse(
+            headers={
+                **_SHARED,
+                "Content-Type": "application/jsonl",
+                "Content-Disposition": (
+                    f'attachment; filename="{organization.slug}-ledger-{size}.jsonl"'
+                ),
+            }
+        )
+        await response.prepare(request)
+        try:
+            await response.write(line)
+            async for lines in self._ledger.export_lines(organization, count):
+                async with asyncio.timeout(_CHUNK_S_MAX):
+                    await response.write(lines)
+        except Exception as error:
+            # The head is out: only a broken connection tells the reader that the rest is missing.
+            _log.warning("export_broken", error=type(error).__name__, frames=logs.where(error))
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionAbortedError from error
+        await response.write_eof()
+        return response

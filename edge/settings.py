@@ -1,0 +1,100 @@
+"""What the edge is told at its start, read once from the environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+Environment = Literal["test", "live"]
+
+_MASTER_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
+_ORIGIN: Final = re.compile(r"[!-~]+/log/[0-9]+")
+
+
+class SettingsError(ValueError):
+    """A setting is missing or malformed; the text names it and what it should be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`public` holds the log's static files; `url` is the base of our links, without a slash."""
+
+    postgres: str = field(repr=False)
+    spicedb: str
+    spicedb_token: str = field(repr=False)
+    master_key: bytes = field(repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    environment: Environment
+    public: Path
+    log_origin: str
+    url: str
+    host: str = "127.0.0.1"
+    port: int = 8420
+    outbox_age_s_max: float = 30.0
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The settings of this process; SettingsError with one sentence when one is wrong."""
+    mode = _needed(environment, "AMPLY_ENVIRONMENT", "`test` or `live`")
+    if mode != "test" and mode != "live":
+        raise SettingsError("AMPLY_ENVIRONMENT must be `test` or `live`.")
+    origin = _needed(environment, "AMPLY_LOG_ORIGIN", "the log's name, `<host>/log/<number>`")
+    if not _ORIGIN.fullmatch(origin):
+        raise SettingsError("AMPLY_LOG_ORIGIN must have the form `<host>/log/<number>`.")
+    return Settings(
+        postgres=_needed(environment, "AMPLY_POSTGRES", "the address of PostgreSQL"),
+        spicedb=_needed(environment, "AMPLY_SPICEDB", "SpiceDB's host:port"),
+        spicedb_token=_needed(environment, "AMPLY_SPICEDB_TOKEN", "SpiceDB's preshared key"),
+        master_key=_master_key(
+            Path(_needed(environment, "AMPLY_MASTER_KEY", "the file of the master key"))
+        ),
+        stripe_webhook_secrets=_secrets(environment),
+        environment="live" if mode == "live" else "test",
+        public=Path(_needed(environment, "AMPLY_PUBLIC", "the folder of the log's files")),
+        log_origin=origin,
+        url=_url(environment),
+        host=environment.get("AMPLY_HOST", "127.0.0.1"),
+        port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
+    )
+
+
+def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"{name} is not set: give {meaning}.")
+    return value
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise SettingsError("AMPLY_PORT must be a port number, 0 to 65535.")
+    return int(text)
+
+
+def _url(environment: Mapping[str, str]) -> str:
+    url = _needed(environment, "AMPLY_URL", "the public base address").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise SettingsError("AMPLY_URL must be an http or https address.")
+    return url
+
+
+def _secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
+    text = _needed(environment, "AMPLY_STRIPE_WEBHOOK_SECRETS", "Stripe's signing secrets")
+    secrets = tuple(part.strip() for part in text.split(","))
+    # An empty secret would make every forged signature computable.
+    if any(len(secret) < 16 for secret in secrets):
+        raise SettingsError("AMPLY_STRIPE_WEBHOOK_SECRETS holds a secret of under 16 characters.")
+    return secrets
+
+
+def _master_key(path: Path) -> bytes:
+    try:
+        text = path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"AMPLY_MASTER_KEY names {path}, which cannot be read.") from error
+    if not _MASTER_KEY.fullmatch(text):
+        raise SettingsError(f"AMPLY_MASTER_KEY names {path}, which does not hold 64 hex digits.")
+    return bytes.fromhex(text.strip())

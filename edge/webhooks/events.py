@@ -1,0 +1,109 @@
+"""Reading a verified event: what it is about, and whether it is for this platform.
+
+An organization may use its Stripe account for other shops, and live endpoints get test events too:
+what is not for us is kept with its reason and answered 2xx, or Stripe would send it for days.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+Disposition = Literal[
+    "passed_on", "unknown_type", "wrong_mode", "no_account", "unknown_account", "malformed"
+]
+
+#: The types that somebody here handles, and what the id of their object looks like.
+ACCEPTED: Final[dict[str, str]] = {
+    "payment_intent.succeeded": "pi",
+    "payment_intent.payment_failed": "pi",
+    "payment_intent.requires_action": "pi",
+    "payment_intent.canceled": "pi",
+    "charge.updated": "ch|py",
+    "payout.paid": "po",
+}
+
+_EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,251}")
+_TYPE: Final = re.compile(r"[a-z0-9_.]{1,100}")
+_ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,250}")
+_VERSION: Final = re.compile(r"[0-9A-Za-z._-]{1,40}")
+_CREATED_S_MAX: Final = 253_402_300_799  # the end of the year 9999
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event by its attributes; only `passed_on` ones are known to have them all."""
+
+    id: str
+    type: str
+    account: str | None
+    object: str
+    created: datetime
+    livemode: bool
+    api_version: str
+    disposition: Disposition
+
+
+def read(body: bytes, *, is_live: bool) -> Event:
+    """The event in a webhook's body. Never raises: whatever it is, it is kept."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return _malformed(body)
+    event = _event(value) if isinstance(value, dict) else None
+    if event is None:
+        return _malformed(body)
+    if event.livemode != is_live:
+        return replace(event, disposition="wrong_mode")
+    if event.type not in ACCEPTED:
+        return replace(event, disposition="unknown_type")
+    if event.account is None:
+        return replace(event, disposition="no_account")
+    if not re.fullmatch(f"({ACCEPTED[event.type]})_[A-Za-z0-9_]{{1,250}}", event.object):
+        return _malformed(body)
+    return event
+
+
+def _event(value: dict[str, Any]) -> Event | None:
+    identifier, kind, account = value.get("id"), value.get("type"), value.get("account")
+    created, livemode = value.get("created"), value.get("livemode")
+    version = value.get("api_version")
+    if not (_matches(_EVENT, identifier) and _matches(_TYPE, kind) and _matches(_VERSION, version)):
+        return None
+    if account is not None and not _matches(_ACCOUNT, account):
+        return None
+    if type(created) is not int or not 0 <= created <= _CREATED_S_MAX or type(livemode) is not bool:
+        return None
+    data = value.get("data")
+    about = data.get("object") if isinstance(data, dict) else None
+    about_id = about.get("id") if isinstance(about, dict) else None
+    return Event(
+        id=str(identifier),
+        type=str(kind),
+        account=account,
+        object=about_id if isinstance(about_id, str) else "",
+        created=datetime.fromtimestamp(created, UTC),
+        livemode=livemode,
+        api_version=str(version),
+        disposition="passed_on",
+    )
+
+
+def _matches(form: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and form.fullmatch(value) is not None
+
+
+def _malformed(body: bytes) -> Event:
+    # Named by its bytes, so that a repetition is the same event.
+    return Event(
+        id=f"malformed_{hashlib.sha256(body).hexdigest()}",
+        type="malformed",
+        account=None,
+        object="",
+        created=datetime.fromtimestamp(0, UTC),
+        livemode=False,
+        api_version="",
+        disposition="malformed",
+    )

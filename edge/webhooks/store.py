@@ -1,0 +1,34 @@
+"""Verified webhooks, encrypted, kept for 30 days."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from topics.outbox import AnyConnection
+
+STORE: Final = """
+    INSERT INTO edge.stripe_events (id, event_type, account, disposition, body)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+"""
+#: In bounded steps, so that no transaction grows long.
+DELETE_OLD: Final = """
+    DELETE FROM edge.stripe_events WHERE id IN (
+        SELECT id FROM edge.stripe_events WHERE received_at < now() - interval '30 days'
+        ORDER BY received_at LIMIT 1000)
+"""
+
+Row = tuple[str, str, str | None, str, bytes]
+
+
+async def store(connection: AnyConnection, rows: Sequence[Row]) -> set[str]:
+    """Insert (id, type, account, disposition, encrypted bytes); the ids that were new."""
+    ordered = sorted(rows, key=lambda row: row[0])
+    records = await connection.fetch(STORE, *map(list, zip(*ordered, strict=True)))
+    return {record["id"] for record in records}
+
+
+async def delete_old(connection: AnyConnection) -> int:
+    """Delete up to 1000 events that are older than 30 days; how many there were."""
+    status = await connection.execute(DELETE_OLD)
+    return int(status.rpartition(" ")[2])
