@@ -1,0 +1,1 @@
+"""Donations: the state of every gift, in one place, folded from what everybody tells."""

@@ -1,0 +1,1 @@
+"""Fees: what of a captured payment the processor kept, as the postings of a donation entry."""

@@ -1,0 +1,1 @@
+"""The outside world as workers see it: Stripe, SpiceDB, mail. Each module speaks one protocol."""

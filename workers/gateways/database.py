@@ -1,0 +1,25 @@
+"""PostgreSQL for calls that act on the outside and must read or note something first."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from topics.outbox import AnyConnection
+
+# Text, because asyncpg's classes take no parameters outside the type checker.
+Pool: TypeAlias = "asyncpg.Pool[Any]"
+
+
+def open_pool(settings: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
+    """A small pool on `AMPLY_POSTGRES`, beside the runtime's own connection."""
+    return asyncpg.create_pool(settings["AMPLY_POSTGRES"], min_size=1, max_size=4)
+
+
+@asynccontextmanager
+async def tenant(pool: Pool, organization: str) -> AsyncIterator[AnyConnection]:
+    """A transaction of its own that sees one organization's rows."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('app.organizations', $1, true)", organization)
+        yield connection

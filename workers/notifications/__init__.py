@@ -1,0 +1,1 @@
+"""Notifications: one mail to the donor for each gift in the ledger."""

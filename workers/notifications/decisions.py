@@ -1,0 +1,98 @@
+"""What a donor is told of a recorded gift. Pure: no await, no clock, no database.
+
+Nothing that a donor typed goes into a mail, so that nobody can be made to write to others through
+us; what an organization typed loses its line breaks.
+"""
+
+from dataclasses import dataclass
+from email.errors import HeaderParseError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import format_datetime
+from typing import Any, Final, Literal
+
+import orjson
+
+from contracts.entries import EntryRecorded
+from contracts.identifiers import parse_type_id, time_of
+from contracts.message import Envelope
+from contracts.money import spell
+
+ADDRESS_LENGTH_MAX: Final = 254  # RFC 5321, section 4.5.3.1.3
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of an entry's mail. `smtp_code` exactly with `refused`."""
+
+    outcome: Literal["sent", "nothing_to_send", "refused"]
+    smtp_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Who writes: the sender's address and the platform's public base URL."""
+
+    sender: str
+    url: str
+
+
+def concerns_donor(entry: EntryRecorded) -> bool:
+    """Whether the entry is a gift that somebody may be thanked for."""
+    return entry.kind == "donation" and "donor" in orjson.loads(entry.entry)
+
+
+def gift_of(entry: EntryRecorded, money_opening: bytes | None) -> tuple[int, str]:
+    """What the donor paid, in minor units, and its currency, from shown or opened postings."""
+    money = orjson.loads(entry.entry)["money"]
+    if "postings" not in money:
+        assert money_opening is not None, "the ledger keeps the opening of all money it seals"
+        money = orjson.loads(money_opening)["value"]
+    income = [line for line in money["postings"] if line["account"] == "Income:Donations"]
+    return -sum(int(line["amount"]) for line in income), income[0]["currency"]
+
+
+def recipient_of(donor: dict[str, Any]) -> str | None:
+    """The donor's mail address, None when there is none that a header can hold."""
+    text = donor.get("email")
+    if not isinstance(text, str) or not 3 <= len(text) <= ADDRESS_LENGTH_MAX:
+        return None
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, HeaderParseError, IndexError):
+        return None
+    return text if address.username and address.domain and text.isprintable() else None
+
+
+def thanks(
+    message: Envelope[EntryRecorded],
+    *,
+    recipient: str,
+    organization: str,
+    gift: tuple[int, str],
+    letterhead: Letterhead,
+) -> EmailMessage:
+    """The mail. Its Message-ID is the entry's, so that a repeated mail is known as the same."""
+    entry = message.body
+    name = one_line(organization)
+    domain = letterhead.sender.rpartition("@")[2]
+    mail = EmailMessage(policy=SMTPUTF8)
+    mail["From"] = letterhead.sender
+    mail["To"] = recipient
+    mail["Subject"] = f"Your gift to {name}"
+    mail["Date"] = format_datetime(time_of(parse_type_id("ent", entry.entry_id)))
+    mail["Message-ID"] = f"<{entry.entry_id}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers.
+    mail.set_content(
+        f"Thank you for your gift of {spell(*gift)} to {name}.\n\n"
+        f"It is recorded in the public ledger as entry {entry.entry_id}.\n"
+        "Your receipt proves that, and anyone can check it without believing us:\n"
+        f"{letterhead.url}/v1/donations/{entry.subject}/receipt\n"
+    )
+    return mail
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and other characters that do not print."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

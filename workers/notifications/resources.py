@@ -1,0 +1,43 @@
+"""What notifications needs from outside its transaction: mail, a pool, the donors' keys."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ledger.keys import KeyRing
+from ledger.personal_data import open_donor
+from workers.gateways.database import Pool, open_pool
+from workers.gateways.smtp_gateway import MailGateway, open_mail
+from workers.notifications.decisions import Letterhead, recipient_of
+from workers.notifications.store import Material
+from workers.settings import required, secret_file
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Open for the life of the process."""
+
+    mail: MailGateway
+    pool: Pool
+    keys: KeyRing
+    letterhead: Letterhead
+
+    def recipient(self, material: Material) -> str | None:
+        """Where the donor gets mail; None when there is no donor, key or address."""
+        profile, ciphertext = material.profile, material.ciphertext
+        if profile is None or ciphertext is None or material.wrapped_key is None:
+            return None
+        data_key = self.keys.unwrap(material.wrapped_key, profile)
+        return recipient_of(open_donor(ciphertext, profile, data_key)["value"])
+
+
+@asynccontextmanager
+async def open_notifications(settings: Mapping[str, str]) -> AsyncIterator[Notifications]:
+    """Open what the settings name."""
+    keys = KeyRing(secret_file(settings, "AMPLY_MASTER_KEY", "the file of the master key"))
+    letterhead = Letterhead(
+        required(settings, "AMPLY_MAIL_FROM", "the address that mails come from"),
+        required(settings, "AMPLY_URL", "the platform's public base URL").rstrip("/"),
+    )
+    async with open_pool(settings) as pool, open_mail(settings) as mail:
+        yield Notifications(mail, pool, keys, letterhead)

@@ -1,0 +1,60 @@
+"""Notifications in PostgreSQL: what a mail needs, and which mails are settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from contracts.entries import EntryRecorded
+from contracts.message import Envelope
+from topics.outbox import AnyConnection
+from workers.gateways.database import Pool, tenant
+from workers.notifications.decisions import Settled
+
+LOAD: Final = """
+    SELECT o.name AS organization, m.outcome IS NOT NULL AS settled, d.profile, d.ciphertext,
+        k.wrapped_key, money.plain AS money
+    FROM read.organizations AS o
+    LEFT JOIN notifications.mails AS m ON m.organization = o.id AND m.entry_id = $2
+    LEFT JOIN read.openings AS d
+        ON d.organization = o.id AND d.entry_id = $2 AND d.section = 'donor'
+    LEFT JOIN read.openings AS money
+        ON money.organization = o.id AND money.entry_id = $2 AND money.section = 'money'
+    LEFT JOIN read.donor_keys AS k ON k.organization = o.id AND k.id = d.profile
+    WHERE o.id = $1
+"""
+SETTLE: Final = """
+    INSERT INTO notifications.mails (organization, entry_id, outcome, smtp_code)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[])
+    ON CONFLICT (organization, entry_id) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What there is for a mail. The key is gone when the donor was forgotten."""
+
+    organization: str
+    settled: bool
+    profile: str | None
+    ciphertext: str | None
+    wrapped_key: bytes | None
+    money: bytes | None
+
+
+async def load(pool: Pool, message: Envelope[EntryRecorded]) -> Material | None:
+    """The material for an entry's mail; None when its organization is unknown."""
+    async with tenant(pool, message.organization) as connection:
+        row = await connection.fetchrow(LOAD, message.organization, message.body.entry_id)
+    return Material(**row) if row else None
+
+
+async def settle(
+    connection: AnyConnection, settled: Sequence[tuple[Envelope[EntryRecorded], Settled]]
+) -> None:
+    """Keep what became of each mail."""
+    rows = [
+        (message.organization, message.body.entry_id, outcome.outcome, outcome.smtp_code)
+        for message, outcome in settled
+    ]
+    if rows:
+        await connection.execute(SETTLE, *[list(column) for column in zip(*rows, strict=True)])

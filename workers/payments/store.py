@@ -1,0 +1,270 @@
+"""Payments in PostgreSQL: attempts, client secrets, access to accounts, ignored events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from contracts.donations import DonationRequested
+from contracts.message import Envelope
+from contracts.stripe_events import StripeEventReceived
+from topics.outbox import AnyConnection
+from workers.gateways.database import Pool, tenant
+from workers.payments.decisions import (
+    AccessChanged,
+    Attempt,
+    Captured,
+    Elsewhere,
+    Ignored,
+    Progress,
+    State,
+)
+from workers.runtime.worker import Refused, Transient
+
+# The second branch sees the table as it was before the insert: exactly one of the two has a row.
+OPEN: Final = """
+    WITH organization AS (
+        SELECT o.stripe_account, o.charges_enabled AND coalesce(a.authorized, true) AS usable
+        FROM read.organizations AS o
+        LEFT JOIN payments.accounts AS a ON a.account = o.stripe_account
+        WHERE o.id = $1
+    ), opened AS (
+        INSERT INTO payments.attempts (organization, donation, account, request)
+        VALUES ($1, $2, (SELECT stripe_account FROM organization), $3)
+        ON CONFLICT (organization, donation) DO NOTHING
+        RETURNING state, attempt, account
+    ), stored AS (
+        SELECT state, attempt, account FROM opened
+        UNION ALL
+        SELECT state, attempt, account FROM payments.attempts
+        WHERE organization = $1 AND donation = $2
+    )
+    SELECT state::text, attempt, account,
+        coalesce((SELECT usable FROM organization), false) AS usable
+    FROM stored
+"""
+BY_OBJECT: Final = """
+    SELECT state::text, account, payment_intent, request FROM payments.attempts
+    WHERE organization = $1 AND (payment_intent = $2 OR charge = $2)
+"""
+BY_DONATION: Final = """
+    SELECT state::text, account, payment_intent, request FROM payments.attempts
+    WHERE organization = $1 AND donation = $2
+"""
+UNRESOLVED: Final = """
+    UPDATE payments.attempts SET unresolved_since = coalesce(unresolved_since, $3)
+    WHERE organization = $1 AND donation = $2
+    RETURNING unresolved_since
+"""
+NEXT_KEY: Final = """
+    UPDATE payments.attempts SET attempt = attempt + 1, unresolved_since = NULL
+    WHERE organization = $1 AND donation = $2 AND attempt = $3
+"""
+KNOWN: Final = "SELECT payments.is_known($1)"
+
+# Locked in one order, so that two batches with the same gifts wait for one another.
+ADVANCE: Final = """
+    WITH moves AS (
+        SELECT DISTINCT ON (organization, donation) *
+        FROM unnest($1::text[], $2::text[], $3::text[]::payments.state[], $4::text[])
+            AS m (organization, donation, state, payment_intent)
+        ORDER BY organization, donation, state DESC
+    ), locked AS (
+        SELECT a.organization, a.donation FROM payments.attempts AS a
+        JOIN moves USING (organization, donation)
+        ORDER BY a.organization, a.donation FOR UPDATE OF a
+    )
+    UPDATE payments.attempts AS a
+    SET state = m.state, payment_intent = coalesce(a.payment_intent, m.payment_intent)
+    FROM moves AS m JOIN locked USING (organization, donation)
+    WHERE a.organization = m.organization AND a.donation = m.donation
+        AND a.state < m.state
+    RETURNING a.donation
+"""
+CAPTURE: Final = """
+    WITH moves AS (
+        SELECT DISTINCT ON (organization, donation) *
+        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+            AS m (organization, donation, payment_intent, charge, balance_transaction)
+        ORDER BY organization, donation
+    ), locked AS (
+        SELECT a.organization, a.donation FROM payments.attempts AS a
+        JOIN moves USING (organization, donation)
+        ORDER BY a.organization, a.donation FOR UPDATE OF a
+    )
+    UPDATE payments.attempts AS a
+    SET state = 'captured', payment_intent = m.payment_intent, charge = m.charge,
+        balance_transaction = m.balance_transaction
+    FROM moves AS m JOIN locked USING (organization, donation)
+    WHERE a.organization = m.organization AND a.donation = m.donation
+        AND a.state < 'captured'
+    RETURNING a.payment_intent
+"""
+CAPTURED: Final = """
+    SELECT payment_intent FROM payments.attempts
+    WHERE organization = ANY ($1) AND payment_intent = ANY ($2) AND state = 'captured'
+"""
+SECRETS: Final = """
+    INSERT INTO payments.client_secrets (organization, donation, ciphertext)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[])
+    ON CONFLICT (organization, donation) DO UPDATE SET ciphertext = excluded.ciphertext
+"""
+IGNORE: Final = """
+    INSERT INTO payments.ignored_events (event, event_type, organization, account, object, reason)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    ON CONFLICT (event) DO NOTHING
+"""
+ACCESS: Final = """
+    INSERT INTO payments.accounts AS a (account, organization, authorized, changed_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (account) DO UPDATE
+    SET authorized = excluded.authorized, changed_at = excluded.changed_at
+    WHERE a.changed_at < excluded.changed_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An attempt that is about to call Stripe, and the account to call for."""
+
+    state: State
+    attempt: int
+    account: str | None
+    usable: bool
+
+
+async def open_attempt(pool: Pool, message: Envelope[DonationRequested]) -> Opened:
+    """Note, in a transaction of its own, that Stripe is about to be called for this gift."""
+    async with tenant(pool, message.organization) as connection:
+        row = await connection.fetchrow(
+            OPEN,
+            message.organization,
+            message.body.donation,
+            message.body.model_dump_json().encode(),
+        )
+    if row is None:
+        raise Transient("another process is opening the same attempt")
+    return Opened(**row)
+
+
+async def unresolved_since(
+    pool: Pool, message: Envelope[DonationRequested], now: datetime
+) -> datetime:
+    """Since when Stripe is known to answer the key in use with its own failure; `now` if new."""
+    async with tenant(pool, message.organization) as connection:
+        since: datetime = await connection.fetchval(
+            UNRESOLVED, message.organization, message.body.donation, now
+        )
+    return since
+
+
+async def take_next_key(pool: Pool, message: Envelope[DonationRequested], attempt: int) -> None:
+    """Leave the idempotency key of this attempt behind."""
+    async with tenant(pool, message.organization) as connection:
+        await connection.execute(NEXT_KEY, message.organization, message.body.donation, attempt)
+
+
+async def attempt_of_object(pool: Pool, organization: str, found: str) -> Attempt | None:
+    """The attempt that holds this payment intent or charge."""
+    async with tenant(pool, organization) as connection:
+        return _attempt(await connection.fetchrow(BY_OBJECT, organization, found))
+
+
+async def attempt_of_donation(
+    pool: Pool, organization: str, donation: str
+) -> Attempt | Elsewhere | None:
+    """The attempt for this gift; None when nobody was promised it."""
+    async with tenant(pool, organization) as connection:
+        row = await connection.fetchrow(BY_DONATION, organization, donation)
+        if row is None and await connection.fetchval(KNOWN, donation):
+            return Elsewhere()
+    return _attempt(row)
+
+
+def _attempt(row: Any) -> Attempt | None:
+    if row is None:
+        return None
+    request = DonationRequested.model_validate_json(row["request"], extra="ignore")
+    return Attempt(row["state"], row["account"], row["payment_intent"], request)
+
+
+Move = tuple[str, str, State, str | None]
+
+
+async def advance(connection: AnyConnection, moves: Sequence[Move]) -> set[str]:
+    """Move attempts (organization, donation, state, intent) forward; the donations that moved."""
+    if not moves:
+        return set()
+    columns = [list(column) for column in zip(*moves, strict=True)]
+    return {row["donation"] for row in await connection.fetch(ADVANCE, *columns)}
+
+
+async def capture(
+    connection: AnyConnection, captures: Sequence[tuple[Envelope[StripeEventReceived], Captured]]
+) -> set[str]:
+    """Note that gifts are paid; the payment intents that were news.
+
+    Refused when a gift turns out to be paid by another intent, in this batch or meanwhile.
+    """
+    if not captures:
+        return set()
+    organizations = [message.organization for message, _ in captures]
+    intents = [captured.payment_intent for _, captured in captures]
+    rows = await connection.fetch(
+        CAPTURE,
+        organizations,
+        [captured.request.donation for _, captured in captures],
+        intents,
+        [captured.charge.id for _, captured in captures],
+        [captured.balance_transaction.id for _, captured in captures],
+    )
+    moved = {row["payment_intent"] for row in rows}
+    if moved != set(intents):
+        known = await connection.fetch(CAPTURED, organizations, intents)
+        if {row["payment_intent"] for row in known} != set(intents):
+            raise Refused("second_payment", "the gift was paid by another payment intent")
+    return moved
+
+
+async def keep_secrets(
+    connection: AnyConnection, news: Sequence[tuple[Envelope[DonationRequested], Progress]]
+) -> None:
+    """Keep the encrypted client secrets among what Stripe answered."""
+    rows = [
+        (message.organization, message.body.donation, progress.client_secret)
+        for message, progress in news
+        if progress.client_secret is not None
+    ]
+    if rows:
+        await connection.execute(SECRETS, *[list(column) for column in zip(*rows, strict=True)])
+
+
+async def ignore(
+    connection: AnyConnection, ignored: Sequence[tuple[Envelope[StripeEventReceived], Ignored]]
+) -> None:
+    """Keep which events moved nothing, and why."""
+    rows = [
+        (
+            message.body.event,
+            message.body.event_type,
+            message.organization,
+            message.body.account,
+            message.body.object,
+            verdict.reason,
+        )
+        for message, verdict in ignored
+    ]
+    if rows:
+        await connection.execute(IGNORE, *[list(column) for column in zip(*rows, strict=True)])
+
+
+async def change_access(
+    connection: AnyConnection,
+    changes: Sequence[tuple[Envelope[StripeEventReceived], AccessChanged]],
+) -> None:
+    """Keep Stripe's newest word on whether we may act for an account."""
+    for message, change in changes:
+        event = message.body
+        await connection.execute(
+            ACCESS, event.account, message.organization, change.authorized, event.created
+        )

@@ -1,0 +1,1 @@
+"""Payouts: money that left the organization's Stripe balance for its bank."""
