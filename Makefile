@@ -46,7 +46,7 @@ generate: .venv/development
 
 # Needs `uv`; writes requirement files with hashes and without index addresses.
 lock:
-	for name in build runtime engines; do \
+	for name in build runtime; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --no-header requirements/$$name.in -o requirements/$$name.txt; done
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -17,7 +17,9 @@ FUNCTION_LINES_MAX = 60
 MODULE_LINES_MAX = 300
 WORKER_LINES_MAX = 150
 LEFTOVERS = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
-SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\b[\s\S]*\b(FROM|VALUES|SET|SELECT)\b")
+SQL = re.compile(
+    r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\b[\s\S]*\b(FROM|VALUES|SET|SELECT)\b"
+)
 #: Where SQL may stand besides `store` modules: the machinery of messages and of set-up.
 SQL_ALLOWED = {
     "topics/inbox.py",
@@ -62,8 +64,12 @@ def test_sql_stands_in_stores_and_in_the_machinery_of_messages(path: Path) -> No
 def test_every_suppression_gives_its_reason(path: Path) -> None:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if "type: ignore" in line or "# noqa" in line:
-            code_and_reason = re.search(r"(type: ignore\[[\w, -]+\]|# noqa: [A-Z0-9, ]+)\s*(.*)", line)
-            assert code_and_reason and len(code_and_reason.group(2)) > 10, f"{name_of(path)}:{number}"
+            code_and_reason = re.search(
+                r"(type: ignore\[[\w, -]+\]|# noqa: [A-Z0-9, ]+)\s*(.*)", line
+            )
+            assert code_and_reason and len(code_and_reason.group(2)) > 10, (
+                f"{name_of(path)}:{number}"
+            )
 
 
 @pytest.mark.parametrize("name", [name for name in OURS if name not in {"tests", "verifier"}])
@@ -75,7 +81,9 @@ def test_nobody_else_owns_our_package_names(name: str) -> None:
 def test_no_tracked_file_names_a_package_registry_or_is_large() -> None:
     # The patterns are split so that this file does not match itself.
     hosts = re.compile(
-        "|".join(["py" + r"pi\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "maven" + r"\.org"])
+        "|".join(
+            ["py" + r"pi\.org", "python" + "hosted", "npm" + r"js\.(org|com)", "maven" + r"\.org"]
+        )
     )
     listed = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True

@@ -1,0 +1,28 @@
+"""Run a module as a supervised child: `python -m deploy.child MODULE ARGUMENTS...`.
+
+On Linux the kernel then ends this process when the supervisor dies, however it dies. The child asks
+for that itself: a hook between fork and exec would run in a copy of a process with threads.
+"""
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+
+
+def main() -> None:
+    """Tie this process to its parent, then become the module."""
+    supervisor = int(os.environ.pop("AMPLY_SUPERVISOR"))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != supervisor:  # It died before the kernel was asked.
+        sys.exit("the supervisor is gone")
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+main()

@@ -1,0 +1,43 @@
+"""What every command shares: the console, the running platform's addresses, plain failures."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", help="The data directory of the platform.", envvar="DATA"),
+]
+DATA_DEFAULT = Path(".amply")
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say what went wrong in plain words and end."""
+    errors.print(f"amply: {message}", style="red", markup=False)
+    raise typer.Exit(status)
+
+
+def environment(data: Path) -> dict[str, str]:
+    """The platform's addresses and keys: `DATA/amply.env`, overridden by the environment."""
+    path = data / "amply.env"
+    values: dict[str, str] = {}
+    if path.exists():
+        for line in path.read_text().splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            values[name] = "".join(shlex.split(value))
+    values.update({name: value for name, value in os.environ.items() if name.startswith("AMPLY_")})
+    return values
+
+
+def setting(values: dict[str, str], name: str) -> str:
+    """A setting that the command cannot do without."""
+    if not values.get(name):
+        fail(f"{name} is not known: start the platform with `amply up`, or set it", 2)
+    return values[name]

@@ -1,0 +1,153 @@
+"""The demonstration: a charity in the sandbox, its connected account, one donation, its receipt.
+
+Everything goes the way that an integrator's own would: the account and the webhook endpoint through
+the official `stripe` library, the donation through the public API, the check through `amply-verify`
+in a process of its own.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import orjson
+import stripe
+
+from deploy.client import EdgeClient
+
+SLUG: Final = "harbour-lights"
+NAME: Final = "Harbour Lights"
+CURRENCY: Final = "USD"
+STRIPE_VERSION: Final = "2026-08-26.dahlia"
+#: The types that the edge passes on; a live deployment registers its endpoint with the same list.
+EVENTS: Final = (
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.requires_action",
+    "payment_intent.canceled",
+    "charge.updated",
+    "payout.paid",
+)
+GIFT: Final = {
+    "organization": SLUG,
+    "amount_minor": 2500,
+    "currency": CURRENCY,
+    "payment_method": "pm_card_visa",
+    "donor": {"name": "Ada Example", "email": "ada@example.org", "display": "public"},
+}
+
+
+class VerificationError(RuntimeError):
+    """`amply-verify` refused what this platform produced; the text is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `amply-verify --json` said of a receipt."""
+
+    verified: bool
+    message: str
+    seq: int | None
+
+
+async def connect_account(settings: Mapping[str, str]) -> str:
+    """A connected account in the sandbox that may take charges: its id."""
+    async with stripe_client(settings) as client:
+        account = await client.v1.accounts.create_async(
+            params={
+                "country": "US",
+                "default_currency": CURRENCY.lower(),
+                "controller": {
+                    "fees": {"payer": "account"},
+                    "losses": {"payments": "stripe"},
+                    "stripe_dashboard": {"type": "full"},
+                },
+                "capabilities": {"card_payments": {"requested": True}},
+            }
+        )
+    return account.id
+
+
+async def register_webhooks(
+    settings: Mapping[str, str], known: Mapping[str, str]
+) -> dict[str, str]:
+    """A Connect webhook endpoint at our edge: its id and signing secret.
+
+    `known` is what an earlier start was given; only the address is brought up to date then, since
+    Stripe shows an endpoint's secret once.
+    """
+    url = f"{settings['AMPLY_URL']}/webhooks/stripe/connect"
+    async with stripe_client(settings) as client:
+        if known:
+            await client.v1.webhook_endpoints.update_async(known["id"], params={"url": url})
+            return dict(known)
+        endpoint = await client.v1.webhook_endpoints.create_async(
+            params={
+                "url": url,
+                "connect": True,
+                "enabled_events": list(EVENTS),  # type: ignore[typeddict-item]  # literals above
+                "api_version": STRIPE_VERSION,  # type: ignore[typeddict-item]  # the pinned version
+            }
+        )
+    assert endpoint.secret is not None
+    return {"id": endpoint.id, "secret": endpoint.secret}
+
+
+async def donate(edge: EdgeClient, receipts: Path) -> tuple[str, Path]:
+    """Give once and fetch the receipt: the donation's id and the receipt's path."""
+    answer = await edge.donate(dict(GIFT), f"demonstration-{uuid4()}")
+    identifier = str(answer.donation["id"])
+    return identifier, await fetch_receipt(edge, identifier, receipts)
+
+
+async def fetch_receipt(edge: EdgeClient, identifier: str, receipts: Path) -> Path:
+    """Wait until a signed checkpoint covers the donation's entry; write its receipt."""
+    path = receipts / f"{identifier}.tlog-proof"
+    content = await edge.receipt(identifier)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+    return path
+
+
+async def verify(receipt: Path, key: Path) -> Verdict:
+    """Run `amply-verify receipt` as anybody would; VerificationError when it refuses."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "amply_verify",
+        "receipt",
+        str(receipt),
+        "--key",
+        str(key),
+        "--json",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    if process.returncode == 2:
+        raise VerificationError(errors.decode() or output.decode())
+    result = orjson.loads(output)
+    if process.returncode != 0:
+        raise VerificationError(f"step {result['step']}: {result['message']}")
+    return Verdict(bool(result["verified"]), str(result["message"]), result["seq"])
+
+
+@asynccontextmanager
+async def stripe_client(settings: Mapping[str, str]) -> AsyncIterator[stripe.StripeClient]:
+    """The official client, pointed at the sandbox."""
+    http_client = stripe.AIOHTTPClient(timeout=10)
+    try:
+        yield stripe.StripeClient(
+            settings["AMPLY_STRIPE_KEY"],
+            stripe_version=STRIPE_VERSION,
+            base_addresses={"api": settings["AMPLY_STRIPE"]},
+            http_client=http_client,
+            max_network_retries=2,
+        )
+    finally:
+        await http_client.close_async()

@@ -1,0 +1,197 @@
+"""One deployment on this machine: its data directory, secrets, processes and their settings.
+
+Each process gets only the settings in its row of `PROCESSES`, and its own database role.
+"""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from deploy.postgres.migrate import role_password
+from deploy.supervisor import Command
+
+DATABASE: Final = "amply"
+#: The log's name (C2SP tlog-checkpoint origin). It never changes once a genesis names it.
+ORIGIN: Final = "amply.localhost/log/0"
+PORT_DEFAULT: Final = 8420
+
+_LEDGER: Final = ("AMPLY_LOG_ORIGIN",)
+_STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY")
+_SPICEDB: Final = ("AMPLY_SPICEDB", "AMPLY_SPICEDB_TOKEN")
+
+#: Process -> module and arguments, database role, settings.
+PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
+    "relay": (("workers", "relay"), "relay", ("AMPLY_KAFKA",)),
+    "payments": (
+        ("workers", "payments"),
+        "payments",
+        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT", *_STRIPE),
+    ),
+    "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
+    "donations": (("workers", "donations"), "donations", ("AMPLY_KAFKA",)),
+    "bookkeeping": (("workers", "bookkeeping"), "bookkeeping", ("AMPLY_KAFKA", *_LEDGER)),
+    "checkpoints": (
+        ("workers", "checkpoints"),
+        "checkpoints",
+        ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_LOG_KEY", *_LEDGER),
+    ),
+    "payouts": (
+        ("workers", "payouts"),
+        "payouts",
+        ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
+    ),
+    "notifications": (
+        ("workers", "notifications"),
+        "notifications",
+        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_SMTP", "AMPLY_MAIL_FROM", "AMPLY_URL"),
+    ),
+    "permissions": (("workers", "permissions"), "permissions", ("AMPLY_KAFKA", *_SPICEDB)),
+    "edge": (
+        ("edge",),
+        "edge",
+        (
+            "AMPLY_ENVIRONMENT",
+            "AMPLY_MASTER_KEY",
+            "AMPLY_PORT",
+            "AMPLY_PUBLIC",
+            "AMPLY_STRIPE_WEBHOOK_SECRETS",
+            "AMPLY_URL",
+            *_LEDGER,
+            *_SPICEDB,
+        ),
+    ),
+}
+
+#: The edge serves its health beside its API; every other process on a port of its own.
+WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """Everything one deployment keeps, below one folder."""
+
+    path: Path
+
+    @property
+    def public(self) -> Path:
+        """What the edge serves as static files."""
+        return self.path / "public"
+
+    @property
+    def receipts(self) -> Path:
+        """Receipts that `amply donate` or `amply up` asked for."""
+        return self.path / "receipts"
+
+    @property
+    def logs(self) -> Path:
+        """One file a process."""
+        return self.path / "logs"
+
+    @property
+    def keys(self) -> Path:
+        """Secrets, one a file, mode 600."""
+        return self.path / "keys"
+
+    @property
+    def environment_file(self) -> Path:
+        """Addresses and demonstration keys, in shell syntax, mode 600."""
+        return self.path / "amply.env"
+
+    def create(self) -> None:
+        """Make the folders that are missing."""
+        for folder in (self.path, self.public, self.receipts, self.logs, self.keys):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.keys.chmod(0o700)
+
+    def key_file(self, name: str) -> Path:
+        """The file of the 32-byte secret `name` as 64 hex digits, drawn at the first call."""
+        path = self.keys / name
+        if not path.exists():
+            write_private(path, secrets.token_hex(32) + "\n")
+        return path
+
+    def key(self, name: str) -> bytes:
+        """The 32 bytes of the secret `name`."""
+        return bytes.fromhex(self.key_file(name).read_text().strip())
+
+    def remember(self, name: str, value: Mapping[str, object]) -> None:
+        """Keep a small fact about this deployment, such as what the demonstration created."""
+        write_private(self.keys / f"{name}.json", json.dumps(value, indent=1) + "\n")
+
+    def recall(self, name: str) -> dict[str, str]:
+        """What `remember` kept; empty when nothing was."""
+        path = self.keys / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file whole, readable by its owner only."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def role_dsn(superuser_dsn: str, secret: bytes, role: str) -> str:
+    """The address of the platform's database for `amply_<role>`."""
+    parts = urlsplit(superuser_dsn)
+    password = quote(role_password(secret, role))
+    return f"postgresql://amply_{role}:{password}@{parts.hostname}:{parts.port}/{DATABASE}"
+
+
+def database_dsn(superuser_dsn: str, database: str = DATABASE) -> str:
+    """The superuser's address of a database on the same server."""
+    return urlsplit(superuser_dsn)._replace(path=f"/{database}").geturl()
+
+
+def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Command]:
+    """The platform's processes. `dsn_of` maps a role to its address."""
+    return [
+        Command(
+            name,
+            arguments,
+            {
+                "AMPLY_POSTGRES": dsn_of[role],
+                **{key: settings[key] for key in names},
+                **(
+                    {"AMPLY_METRICS_PORT": settings[f"AMPLY_METRICS_PORT_{name}"]}
+                    if name in WITH_HEALTH_PORT
+                    else {}
+                ),
+            },
+        )
+        for name, (arguments, role, names) in PROCESSES.items()
+    ]
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that nobody listens on at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""What the person on call reads from the database."""

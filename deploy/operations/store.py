@@ -1,0 +1,28 @@
+"""Figures for `amply status`, read with the operators' role."""
+
+from typing import Any, Final
+
+FIGURES: Final = """
+    SELECT
+        (SELECT count(*) FROM messages.outbox) AS outbox_rows,
+        (SELECT round(seconds::numeric, 1) FROM read.outbox_age) AS outbox_oldest_s,
+        (SELECT count(*) FROM messages.set_aside WHERE disposition = 'parked') AS parked,
+        (SELECT count(*) FROM messages.set_aside WHERE disposition = 'dead') AS dead_letters,
+        (SELECT count(*) FROM read.entries) AS entries,
+        (SELECT max(size) FROM read.checkpoints) AS checkpoint_size,
+        (SELECT round(extract(epoch FROM clock_timestamp() - max(published_at)), 1)
+            FROM read.checkpoints) AS checkpoint_age_s
+"""
+
+ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
+
+
+async def figures(connection: Any) -> dict[str, object]:
+    """Counts and ages (seconds) that say whether the platform keeps up."""
+    return dict(await connection.fetchrow(FIGURES))
+
+
+async def organization_id(connection: Any, slug: str) -> str | None:
+    """The id behind a slug, if there is such an organization."""
+    found: str | None = await connection.fetchval(ORGANIZATION_ID, slug)
+    return found

@@ -1,0 +1,62 @@
+"""`make benchmark`: measure the figures and print them as a table. `FIGURES="post path"` picks some.
+
+Each figure says what it measures and what it should reach. Nothing here is a test: a slow machine
+prints slow figures. Everything runs on loopback, bounded in count, and stops by itself.
+"""
+
+import asyncio
+import os
+import platform as machine
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import exports, latency, posts, starts, writer
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A name for the command line, and the work that yields rows: (figure, to reach, measured)."""
+
+    name: str
+    measure: Callable[[Path], Awaitable[list[tuple[str, str, str]]]]
+
+
+FIGURES = (
+    Figure("starts", starts.measure),
+    Figure("latency", latency.measure),
+    Figure("posts", posts.measure),
+    Figure("import", posts.measure_import),
+    Figure("writer", writer.measure),
+    Figure("exports", exports.measure),
+)
+
+
+def main() -> None:
+    wanted = set(sys.argv[1:]) or {figure.name for figure in FIGURES}
+    unknown = wanted - {figure.name for figure in FIGURES}
+    if unknown:
+        sys.exit(f"no such figure: {', '.join(sorted(unknown))}")
+    console = Console()
+    table = Table("figure", "to reach", "measured")
+    load = os.getloadavg()[0]
+    for figure in FIGURES:
+        if figure.name in wanted:
+            console.print(f"measuring {figure.name} ...")
+            with tempfile.TemporaryDirectory(prefix="amply-benchmark-") as folder:
+                for row in asyncio.run(figure.measure(Path(folder))):
+                    table.add_row(*row)
+                    console.print("  " + " | ".join(row))
+    console.print(table)
+    console.print(
+        f"{os.cpu_count()} cores, Python {machine.python_version()}, load at start {load:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

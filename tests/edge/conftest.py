@@ -1,0 +1,27 @@
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded import Addresses
+from tests.edge.stand import Served, Stand
+from tests.engines import LoopThread
+
+
+@pytest.fixture(scope="module")
+def stand(
+    postgres_database: Callable[[], str],
+    engines: Addresses,
+    engine_loop: LoopThread,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stand:
+    public: Path = tmp_path_factory.mktemp("public")
+    made = Stand(postgres_database(), engines, public)
+    engine_loop.run(made.prepare())
+    return made
+
+
+@pytest.fixture
+async def edge(stand: Stand) -> AsyncIterator[Served]:
+    async with stand.serve() as served:
+        yield served

@@ -1,0 +1,228 @@
+"""A real edge on real engines: organizations with their permissions, a server on a socket."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import orjson
+from aiohttp import web
+
+from contracts.permissions import PermissionsRequested, RelationshipChange
+from deploy.embedded import Addresses
+from deploy.postgres import migrate
+from edge.app import build_app
+from edge.organizations.service import Registered, register_organization
+from edge.server import Runner
+from edge.settings import Settings
+from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
+
+SECRET = b"edge"
+ORIGIN = "amply.test/log/0"
+WEBHOOK_SECRETS = ("whsec_the_old_one_of_two", "whsec_the_new_one_of_two")
+SCHEMA = Path(__file__).parents[2] / "deploy" / "spicedb" / "schema.zed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["code"])
+
+
+class Served:
+    """A running edge and a client of it."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self.session = session
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def ask(self, method: str, path: str, **how: Any) -> Answer:
+        async with self.session.request(method, self.url + path, **how) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def donate(
+        self,
+        body: object,
+        secret: str,
+        key: str | None = None,
+        path: str = "/v1/donations",
+        **headers: str,
+    ) -> Answer:
+        """POST a donation. `body` bytes go as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.ask(
+            "POST",
+            path,
+            data=data,
+            headers={
+                "Authorization": f"Bearer {secret}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": key or secrets.token_hex(8),
+                **named,
+            },
+        )
+
+    async def get(self, path: str, secret: str | None = None, **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if secret is not None:
+            named["Authorization"] = f"Bearer {secret}"
+        return await self.ask("GET", path, headers=named)
+
+
+class Stand:
+    """One migrated database, one SpiceDB, one folder of public files."""
+
+    def __init__(self, superuser_dsn: str, engines: Addresses, public: Path) -> None:
+        self.superuser_dsn = superuser_dsn
+        self.engines = engines
+        password = migrate.role_password(SECRET, "edge")
+        host = superuser_dsn.rpartition("@")[2]
+        self.settings = Settings(
+            postgres=f"postgresql://amply_edge:{password}@{host}",
+            spicedb=engines.spicedb_endpoint,
+            spicedb_token=engines.spicedb_token,
+            master_key=bytes(range(32)),
+            stripe_webhook_secrets=WEBHOOK_SECRETS,
+            environment="test",
+            public=public,
+            log_origin=ORIGIN,
+            url="http://edge.test",
+        )
+
+    async def prepare(self) -> None:
+        await migrate.migrate(self.superuser_dsn)
+        await migrate.allow_login(self.superuser_dsn, SECRET)
+        async with spicedb(self.engines) as gateway:
+            await gateway.write_schema(SCHEMA.read_text())
+
+    async def fetch(self, sql: str, *arguments: object) -> list[Any]:
+        connection = await asyncpg.connect(self.superuser_dsn)
+        try:
+            return list(await connection.fetch(sql, *arguments))
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def edge_connection(self) -> AsyncIterator[Any]:
+        connection = await asyncpg.connect(self.settings.postgres)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def register(self, *, with_permissions: bool = True, **given: Any) -> Registered:
+        """A fresh organization, whose permissions SpiceDB knows already."""
+        given = {"slug": f"o{secrets.token_hex(6)}", "name": "Harbour Lights", **given}
+        async with self.edge_connection() as connection:
+            registered = await register_organization(
+                connection,
+                master_key=self.settings.master_key,
+                environment=given.pop("environment", "test"),
+                origin=ORIGIN,
+                **given,
+            )
+        if with_permissions:
+            await self.apply_permissions(registered.id)
+        return registered
+
+    async def apply_permissions(self, organization: str) -> None:
+        """What the permissions worker does with the messages in the outbox."""
+        for message in await self.messages(organization, "permissions.requested.v1"):
+            body = PermissionsRequested.model_validate_json(message["value"])
+            await self.change_permissions(body.changes)
+
+    async def change_permissions(self, changes: tuple[RelationshipChange, ...]) -> None:
+        async with spicedb(self.engines) as gateway:
+            await gateway.write(changes)
+
+    async def messages(self, organization: str, topic: str) -> list[Any]:
+        return await self.fetch(
+            "SELECT value, headers, key, partition FROM messages.outbox"
+            " WHERE topic = $1 AND headers::jsonb @> jsonb_build_array(jsonb_build_array("
+            " 'ce_organization', $2::text)) ORDER BY position",
+            topic,
+            organization,
+        )
+
+    async def stored(self, organization: str) -> tuple[int, int, int]:
+        """Requests, donation messages, donor profiles of an organization."""
+        requests = await self.fetch(
+            "SELECT count(*) AS n FROM edge.requests WHERE organization = $1", organization
+        )
+        profiles = await self.fetch(
+            "SELECT count(*) AS n FROM edge.donor_profiles WHERE organization = $1", organization
+        )
+        messages = await self.messages(organization, "donations.requested.v1")
+        return requests[0]["n"], len(messages), profiles[0]["n"]
+
+    @asynccontextmanager
+    async def serve(
+        self, *, handler_cancellation: bool = False, **changes: Any
+    ) -> AsyncIterator[Served]:
+        """A running edge; `changes` are settings."""
+        settings = replace(self.settings, **changes)
+        app = build_app(settings)
+        runner = Runner(app, settings.url, handler_cancellation=handler_cancellation)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            port = runner.addresses[0][1]
+            async with aiohttp.ClientSession() as session:
+                yield Served(f"http://127.0.0.1:{port}", session)
+        finally:
+            await runner.cleanup()
+
+
+@asynccontextmanager
+async def spicedb(engines: Addresses) -> AsyncIterator[PermissionsGateway]:
+    settings = {
+        "AMPLY_SPICEDB": engines.spicedb_endpoint,
+        "AMPLY_SPICEDB_TOKEN": engines.spicedb_token,
+    }
+    async with open_spicedb(settings) as gateway:
+        yield gateway
+
+
+def gift(organization: str, **changes: Any) -> dict[str, Any]:
+    """A valid body."""
+    body: dict[str, Any] = {
+        "organization": organization,
+        "amount_minor": 2500,
+        "currency": "EUR",
+        "payment_method": "pm_card_visa",
+        "donor": {"name": "Ada Example", "email": "Ada@Example.org", "display": "public"},
+    }
+    body |= changes
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+async def until(condition: Any, what: str, timeout_s: float = 20.0) -> Any:
+    """The first true answer of an async condition."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := await condition()):
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        await asyncio.sleep(0.02)
+    return answer

@@ -1,0 +1,126 @@
+import asyncio
+
+import pytest
+
+from edge.authorization import Authorization, Question, UnreachableError
+from edge.errors import ProblemError
+
+QUESTION = Question("organization:o", "create_donation_by_api", "api_key:k")
+OTHER = Question("organization:o", "create_donation_by_api", "api_key:l")
+
+
+class World:
+    """A SpiceDB that answers as told, and a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.allowed = True
+        self.fresh_allowed: bool | None = None
+        self.is_away = False
+        self.asked: list[tuple[Question, bool]] = []
+        self.authorization = Authorization(self.ask, lambda: self.now)
+
+    async def ask(self, question: Question, is_fresh: bool) -> bool:
+        self.asked.append((question, is_fresh))
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise UnreachableError
+        if is_fresh and self.fresh_allowed is not None:
+            return self.fresh_allowed
+        return self.allowed
+
+    async def decide(self, *, may_be_stale: bool = False, question: Question = QUESTION) -> bool:
+        return await self.authorization.is_allowed(question, may_be_stale=may_be_stale)
+
+
+async def test_a_decision_serves_for_five_seconds() -> None:
+    world = World()
+    assert await world.decide()
+    world.now += 4.9
+    assert await world.decide()
+    assert len(world.asked) == 1
+    world.now += 0.2
+    assert await world.decide()
+    assert len(world.asked) == 2
+
+
+async def test_a_withdrawn_permission_is_gone_after_that() -> None:
+    world = World()
+    assert await world.decide(may_be_stale=True)
+    world.allowed = False
+    world.now += 5.1
+    assert not await world.decide(may_be_stale=True)
+
+
+async def test_a_refusal_looks_at_the_newest_data_and_is_kept_for_a_second() -> None:
+    world = World()
+    world.allowed, world.fresh_allowed = False, True
+    assert await world.decide()
+    assert world.asked == [(QUESTION, False), (QUESTION, True)]
+    world = World()
+    world.allowed = False
+    assert not await world.decide()
+    assert not await world.decide()
+    assert len(world.asked) == 2
+    world.now += 1.1
+    world.allowed = True
+    assert await world.decide()
+
+
+async def test_many_at_once_ask_once() -> None:
+    world = World()
+    assert all(await asyncio.gather(*(world.decide() for _ in range(50))))
+    assert len(world.asked) == 1
+
+
+async def test_a_caller_who_goes_does_not_take_the_answer_from_the_others() -> None:
+    world = World()
+    going = asyncio.create_task(world.decide())
+    staying = asyncio.create_task(world.decide())
+    await asyncio.sleep(0)
+    going.cancel()
+    assert await staying
+
+
+@pytest.mark.parametrize(("age_s", "serves"), [(59.0, True), (61.0, False)])
+async def test_only_who_may_uses_an_old_decision_while_spicedb_is_away(
+    age_s: float, serves: bool
+) -> None:
+    world = World()
+    assert await world.decide()
+    world.is_away = True
+    world.now += age_s
+    with pytest.raises(ProblemError) as refused:
+        await world.decide()
+    assert refused.value.code == "permissions_unavailable"
+    if serves:
+        assert await world.decide(may_be_stale=True)
+        return
+    with pytest.raises(ProblemError):
+        await world.decide(may_be_stale=True)
+
+
+async def test_without_a_decision_nothing_is_allowed_while_spicedb_is_away() -> None:
+    world = World()
+    world.is_away = True
+    with pytest.raises(ProblemError) as refused:
+        await world.decide(may_be_stale=True)
+    assert refused.value.kind.status == 503
+    assert refused.value.headers["Retry-After"]
+
+
+async def test_an_old_refusal_never_becomes_a_permission() -> None:
+    world = World()
+    world.allowed = False
+    assert not await world.decide(may_be_stale=True)
+    world.is_away = True
+    world.now += 2
+    with pytest.raises(ProblemError):
+        await world.decide(may_be_stale=True)
+
+
+async def test_one_keys_decision_is_not_anothers() -> None:
+    world = World()
+    assert await world.decide()
+    world.allowed = False
+    assert not await world.decide(question=OTHER)

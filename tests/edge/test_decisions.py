@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.donations import Visibility
+from contracts.fees import SCHEDULES
+from contracts.identifiers import random_id
+from contracts.money import AMOUNT_MINOR_MAX
+from edge.directory.records import ApiKey, Fund, Organization
+from edge.donations import decisions
+from edge.donations.models import DonationRequest, Donor
+from edge.errors import ProblemError
+
+NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+KEY = ApiKey("key_" + "0" * 26, "org_" + "0" * 26, "test", bytes(32), frozenset(), None, None)
+
+
+def organization(visibility: Visibility = "public_full") -> Organization:
+    return Organization("org_" + "0" * 26, "o", "O", 0, visibility, 365, True, None)
+
+
+def fund(visibility: Visibility | None = None) -> Fund:
+    return Fund("fund_" + "0" * 26, "org_" + "0" * 26, "EUR", visibility, True)
+
+
+def request(**changes: Any) -> DonationRequest:
+    values = {"organization": "oo", "amount_minor": 2500, "currency": "EUR"}
+    return DonationRequest(**values, payment_method="pm_1", **changes)
+
+
+@pytest.mark.parametrize(
+    ("of_organization", "of_fund", "display", "expected"),
+    [
+        ("public_full", None, None, "public_full"),
+        ("public_full", None, "public", "public_full"),
+        ("public_full", None, "amount_only", "public_full"),
+        ("public_full", None, "anonymous", "public_aggregated"),
+        ("public_full", "internal_only", "anonymous", "internal_only"),
+        ("public_full", "delayed_public", "anonymous", "delayed_public"),
+        ("internal_only", "public_full", "public", "public_full"),
+        ("internal_only", "public_full", "anonymous", "public_aggregated"),
+        ("public_aggregated", None, "public", "public_aggregated"),
+    ],
+)
+def test_visibility_is_the_funds_then_the_organizations_and_anonymity_only_lowers_it(
+    of_organization: Visibility,
+    of_fund: Visibility | None,
+    display: Any,
+    expected: Visibility,
+) -> None:
+    donor = Donor(name="A", display=display) if display else None
+    found = decisions.visibility_of(organization(of_organization), fund(of_fund), donor)
+    assert found == expected
+
+
+def test_a_delayed_gift_says_when_it_becomes_public() -> None:
+    for visibility, expected in (
+        ("delayed_public", datetime(2028, 2, 29, 12, tzinfo=UTC)),
+        (None, None),
+    ):
+        gift = decisions.decide(
+            request(),
+            KEY,
+            organization(),
+            fund(visibility),
+            random_id(NOW),
+            NOW,  # type: ignore[arg-type]  # from the table above
+        )
+        assert gift.public_after == expected
+
+
+def test_a_covered_fee_leaves_the_whole_gift() -> None:
+    charge = decisions.charge_of(request(covers_fee=True))
+    assert charge - SCHEDULES["EUR"].fee_minor(charge) >= 2500
+    assert decisions.charge_of(request()) == 2500
+
+
+def test_a_charge_past_the_bound_is_refused_by_the_amount() -> None:
+    large = request(covers_fee=True).model_copy(update={"amount_minor": AMOUNT_MINOR_MAX})
+    with pytest.raises(ProblemError) as refused:
+        decisions.charge_of(large)
+    assert (refused.value.code, refused.value.param) == ("invalid_body", "amount_minor")
+
+
+@pytest.mark.parametrize(
+    ("donor", "expected"),
+    [
+        (None, None),
+        (Donor(display="anonymous"), None),
+        (Donor(name="A"), {"name": "A", "display": "public"}),
+        (
+            Donor(email="a@b.c", display="amount_only"),
+            {"email": "a@b.c", "display": "amount_only"},
+        ),
+    ],
+)
+def test_only_what_identifies_a_person_is_sealed(donor: Donor | None, expected: Any) -> None:
+    assert decisions.donor_value(donor) == expected
+
+
+def test_nothing_personal_is_in_the_answer() -> None:
+    donor = Donor(name="Ada Example", email="ada@example.org")
+    gift = decisions.decide(request(donor=donor), KEY, organization(), fund(), random_id(NOW), NOW)
+    assert "ada" not in str(decisions.answer_of(gift)).lower()

@@ -1,0 +1,48 @@
+import asyncio
+
+from edge.waiting import Waiters
+
+
+async def test_a_waiter_wakes_as_soon_as_its_key_changed() -> None:
+    waiters: Waiters[str] = Waiters()
+    state = {"value": 0}
+    looked = asyncio.Event()
+
+    async def look() -> int:
+        looked.set()
+        return state["value"]
+
+    waiting = asyncio.create_task(waiters.until("a", look, lambda value: value > 0, 60))
+    await looked.wait()
+    state["value"] = 7
+    waiters.wake("b")
+    waiters.wake("a")
+    async with asyncio.timeout(1.5):  # Less than the next look without a wake-up.
+        assert await waiting == 7
+
+
+async def test_a_change_between_look_and_wait_is_not_missed() -> None:
+    waiters: Waiters[str] = Waiters()
+    answers = iter([0, 0, 1])
+
+    async def look() -> int:
+        value = next(answers)
+        waiters.wake("a")  # The change comes while the second look is on its way.
+        return value
+
+    async with asyncio.timeout(1.5):
+        assert await waiters.until("a", look, lambda value: value > 0, 60) == 1
+
+
+async def test_the_time_bounds_the_wait_and_closing_ends_it() -> None:
+    waiters: Waiters[str] = Waiters()
+
+    async def look() -> int:
+        return 0
+
+    assert await waiters.until("a", look, lambda value: value > 0, 0.05) == 0
+    waiting = asyncio.create_task(waiters.until("a", look, lambda value: value > 0, 60))
+    await asyncio.sleep(0)
+    waiters.close()
+    async with asyncio.timeout(1.5):
+        assert await waiting == 0

@@ -1,0 +1,63 @@
+"""A migrated database of its own for a test, and appends to its log without Kafka."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from deploy.postgres import migrate
+from ledger.batch import Decision, decide
+from ledger.entry import Composer, Request
+from ledger.store import pen
+from ledger.store.pen import Pen
+from tests.ledger.making import ORIGIN
+
+SECRET = b"ledger-tests"
+
+
+class Database:
+    """`dsn` is the superuser's."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    async def prepare(self) -> None:
+        await migrate.migrate(self.dsn)
+        await migrate.allow_login(self.dsn, SECRET)
+
+    def role_dsn(self, role: str) -> str:
+        host = self.dsn.rpartition("@")[2]
+        return f"postgresql://amply_{role}:{migrate.role_password(SECRET, role)}@{host}"
+
+    @asynccontextmanager
+    async def connect(self, role: str | None = None) -> AsyncIterator[Any]:
+        connection = await asyncpg.connect(self.role_dsn(role) if role else self.dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def fetch(self, sql: str, *arguments: object) -> list[Any]:
+        async with self.connect() as connection:
+            return list(await connection.fetch(sql, *arguments))
+
+    async def value(self, sql: str, *arguments: object) -> Any:
+        async with self.connect() as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def record(self, *requests: Request) -> Decision:
+        """Take the pen and record a batch."""
+        async with self.connect("bookkeeping") as connection:
+            taken = await pen.take(connection, 0, ORIGIN, "test")
+            return await append(connection, taken, requests)
+
+
+async def append(connection: Any, held: Pen, requests: Sequence[Request]) -> Decision:
+    """Record a batch with a pen that was taken before."""
+    known = await pen.look_up(connection, requests, {}, {})
+    clock = await pen.read_clock(connection)
+    decision = decide(requests, held.state, known, clock, Composer(ORIGIN))
+    async with connection.transaction():
+        await pen.append(connection, held.epoch, decision, held.next_offset + len(requests))
+    return decision

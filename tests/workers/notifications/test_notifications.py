@@ -1,0 +1,290 @@
+"""Mails to donors: one for each gift, to nobody else, with nothing in it that a stranger typed."""
+
+import email
+import json
+from collections.abc import AsyncIterator, Iterator
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from contracts.entries import EntryRecorded
+from contracts.message import Envelope
+from ledger.keys import KeyRing, new_data_key
+from ledger.personal_data import seal_donor
+from tests.workers.bench import Bench, message, new
+from topics.registry import ENTRIES_RECORDED
+from workers.notifications import decisions
+from workers.notifications.decisions import Letterhead
+from workers.notifications.resources import Notifications, open_notifications
+from workers.notifications.worker import WORKER
+
+MASTER = bytes.fromhex("11" * 32)
+POSTINGS = [
+    {"account": "Assets:Stripe", "amount": "2437", "currency": "EUR", "fund": "f"},
+    {"account": "Expenses:ProcessorFees", "amount": "63", "currency": "EUR", "fund": "f"},
+    {"account": "Income:Donations", "amount": "-2500", "currency": "EUR", "fund": "f"},
+]
+LETTERHEAD = Letterhead("thanks@amply.example", "https://amply.example")
+
+
+class Mailbox:
+    """What a mail server took; `answer` is what it says to DATA."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
+        self.answer = "250 OK"
+        self.rcpt_answer = "250 OK"
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, *to: Any) -> str:
+        if self.rcpt_answer.startswith("250"):
+            envelope.rcpt_tos.append(to[0])
+        return self.rcpt_answer
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if self.answer.startswith("250"):
+            self.recipients += envelope.rcpt_tos
+            mail = email.message_from_bytes(envelope.content, policy=SMTPUTF8)
+            assert isinstance(mail, EmailMessage)
+            self.mails.append(mail)
+        return self.answer
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, str]]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=0)
+    controller.start()
+    port = controller.server.sockets[0].getsockname()[1]
+    yield box, f"127.0.0.1:{port}"
+    controller.stop()
+
+
+@pytest.fixture
+async def notifications(
+    bench: Bench, mailbox: tuple[Mailbox, str], master_key_file: Path
+) -> AsyncIterator[Notifications]:
+    settings = {
+        "AMPLY_POSTGRES": bench.role_dsn("notifications"),
+        "AMPLY_MASTER_KEY": str(master_key_file),
+        "AMPLY_SMTP": mailbox[1],
+        "AMPLY_MAIL_FROM": LETTERHEAD.sender,
+        "AMPLY_URL": LETTERHEAD.url + "/",
+    }
+    async with open_notifications(settings) as opened:
+        yield opened
+
+
+def entry(organization: str, money: Any, *, donor: bool = True) -> Envelope[EntryRecorded]:
+    text = {"money": money} | ({"donor": {"sealed": "cd" * 32}} if donor else {})
+    body = EntryRecorded(
+        entry_id=new("ent"),
+        log=0,
+        index=1,
+        seq=1,
+        kind="donation",
+        leaf_hash="ab" * 32,
+        entry=json.dumps(text),
+        subject=new("don"),
+    )
+    return message(ENTRIES_RECORDED, organization, body)
+
+
+async def donor_opening(
+    bench: Bench, organization: str, entry_id: str, value: dict[str, Any], *, keep_key: bool = True
+) -> None:
+    """As edge and ledger leave it: an encrypted opening, and the profile's wrapped key."""
+    profile, data_key = new("prof"), new_data_key()
+    _, opening = seal_donor(value, profile, data_key)
+    await bench.fetch(
+        "INSERT INTO ledger.openings (organization, entry_id, section, profile, ciphertext)"
+        " VALUES ($1, $2, 'donor', $3, $4)",
+        organization,
+        entry_id,
+        profile,
+        opening,
+    )
+    if keep_key:
+        await bench.fetch(
+            "INSERT INTO edge.donor_profiles (id, organization, person_hash, wrapped_key)"
+            " VALUES ($1, $2, sha256(convert_to($1, 'UTF8')), $3)",
+            profile,
+            organization,
+            KeyRing(MASTER).wrap(data_key, profile),
+        )
+
+
+async def outcomes(bench: Bench, organization: str) -> list[tuple[str, int | None]]:
+    rows = await bench.fetch(
+        "SELECT outcome, smtp_code FROM notifications.mails WHERE organization = $1", organization
+    )
+    return [(row["outcome"], row["smtp_code"]) for row in rows]
+
+
+async def test_donor_is_thanked_once_even_after_replays(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str]
+) -> None:
+    organization, _ = await bench.organization(name="Hope\r\nBcc: all@example.org")
+    recorded = entry(organization, {"postings": POSTINGS})
+    entry_id = recorded.body.entry_id
+    value = {"display": "public", "email": "ana@example.org", "name": "Ana"}
+    await donor_opening(bench, organization, entry_id, value)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await bench.settle(WORKER, notifications, [recorded, recorded])
+            await bench.fetch("DELETE FROM messages.inbox WHERE id = $1", recorded.id)
+    box, _ = mailbox
+    [mail] = box.mails
+    assert box.recipients == ["ana@example.org"]
+    assert mail["Message-ID"] == f"<{entry_id}@amply.example>"
+    assert mail["Subject"] == "Your gift to Hope Bcc: all@example.org"
+    assert mail["Bcc"] is None
+    text = mail.get_content()
+    assert "EUR 25.00" in text
+    assert f"https://amply.example/v1/donations/{recorded.body.subject}/receipt" in text
+    assert "Ana" not in text
+    assert await outcomes(bench, organization) == [("sent", None)]
+    assert "ana@example.org" not in repr(logs)
+
+
+async def test_sealed_money_is_read_from_its_opening(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str]
+) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"sealed": "ab" * 32})
+    entry_id = recorded.body.entry_id
+    opening = json.dumps({"salt": "", "value": {"postings": POSTINGS}}).encode()
+    await bench.fetch(
+        "INSERT INTO ledger.openings (organization, entry_id, section, plain)"
+        " VALUES ($1, $2, 'money', $3)",
+        organization,
+        entry_id,
+        opening,
+    )
+    await donor_opening(bench, organization, entry_id, {"email": "ben@example.org"})
+    await bench.settle(WORKER, notifications, [recorded])
+    assert "EUR 25.00" in mailbox[0].mails[0].get_content()
+
+
+@pytest.mark.parametrize("lacking", ["donor", "address", "usable address", "key"])
+async def test_nobody_to_write_to(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str], lacking: str
+) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"postings": POSTINGS}, donor=lacking != "donor")
+    value = {"display": "public"} if lacking == "address" else {"email": "cora@example.org"}
+    if lacking == "usable address":
+        value = {"email": "cora@example.org\r\nBcc: all@example.org"}
+    if lacking != "donor":
+        entry_id, keep_key = recorded.body.entry_id, lacking != "key"
+        await donor_opening(bench, organization, entry_id, value, keep_key=keep_key)
+    await bench.settle(WORKER, notifications, [recorded])
+    assert mailbox[0].mails == []
+    assert await outcomes(bench, organization) == [("nothing_to_send", None)]
+
+
+@pytest.mark.parametrize("stage", ["answer", "rcpt_answer"])
+async def test_final_no_of_the_server_is_kept(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str], stage: str
+) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"postings": POSTINGS})
+    value = {"email": "dan@example.org"}
+    await donor_opening(bench, organization, recorded.body.entry_id, value)
+    setattr(mailbox[0], stage, "550 no such mailbox")
+    await bench.settle(WORKER, notifications, [recorded])
+    assert await outcomes(bench, organization) == [("refused", 550)]
+
+
+@pytest.mark.parametrize("stage", ["answer", "rcpt_answer"])
+async def test_not_now_is_tried_again(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str], stage: str
+) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"postings": POSTINGS})
+    value = {"email": "eve@example.org"}
+    await donor_opening(bench, organization, recorded.body.entry_id, value)
+    setattr(mailbox[0], stage, "451 busy")
+    await bench.settle(WORKER, notifications, [recorded])
+    assert await bench.set_aside(WORKER) == [("parked", "transient")]
+    setattr(mailbox[0], stage, "250 OK")
+    await bench.settle(WORKER, notifications, [recorded])
+    assert len(mailbox[0].mails) == 1
+
+
+async def test_no_mail_server(bench: Bench, master_key_file: Path) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"postings": POSTINGS})
+    value = {"email": "fay@example.org"}
+    await donor_opening(bench, organization, recorded.body.entry_id, value)
+    settings = {
+        "AMPLY_POSTGRES": bench.role_dsn("notifications"),
+        "AMPLY_MASTER_KEY": str(master_key_file),
+        "AMPLY_SMTP": "127.0.0.1:9",
+        "AMPLY_MAIL_FROM": LETTERHEAD.sender,
+        "AMPLY_URL": LETTERHEAD.url,
+    }
+    async with open_notifications(settings) as unreachable:
+        await bench.settle(WORKER, unreachable, [recorded])
+    assert await bench.set_aside(WORKER) == [("parked", "transient")]
+    assert await outcomes(bench, organization) == []
+
+
+async def test_connection_that_the_server_closed_is_opened_again(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str]
+) -> None:
+    organization, _ = await bench.organization()
+    for _ in range(2):
+        recorded = entry(organization, {"postings": POSTINGS})
+        value = {"email": "gil@example.org"}
+        await donor_opening(bench, organization, recorded.body.entry_id, value)
+        await bench.settle(WORKER, notifications, [recorded])
+        await notifications.mail._server.quit()
+    assert len(mailbox[0].mails) == 2
+
+
+async def test_other_entries_are_not_looked_at(bench: Bench, notifications: Notifications) -> None:
+    organization, _ = await bench.organization()
+    recorded = entry(organization, {"postings": POSTINGS})
+    other = recorded.body.model_copy(update={"kind": "payout", "subject": "po_1"})
+    await bench.settle(WORKER, notifications, [message(ENTRIES_RECORDED, organization, other)])
+    assert await outcomes(bench, organization) == []
+
+
+@given(name=st.text(max_size=80))
+def test_no_name_of_an_organization_adds_a_header(name: str) -> None:
+    recorded = entry(new("org"), {"postings": POSTINGS})
+    mail = decisions.thanks(
+        recorded,
+        recipient="ana@example.org",
+        organization=name,
+        gift=(2500, "EUR"),
+        letterhead=LETTERHEAD,
+    )
+    parsed = email.message_from_bytes(mail.as_bytes(), policy=SMTPUTF8)
+    assert parsed.keys() == mail.keys()
+    assert str(parsed["To"]) == "ana@example.org"
+
+
+@given(address=st.text(max_size=300) | st.from_regex(r"[^@]{1,20}@[^@]{1,20}"))
+def test_an_address_is_usable_or_none(address: str) -> None:
+    usable = decisions.recipient_of({"email": address})
+    if usable is None:
+        return
+    recorded = entry(new("org"), {"postings": POSTINGS})
+    mail = decisions.thanks(
+        recorded,
+        recipient=usable,
+        organization="Hope",
+        gift=(2500, "EUR"),
+        letterhead=LETTERHEAD,
+    )
+    assert len(mail["To"].addresses) == 1
+    assert mail["Bcc"] is None

@@ -1,0 +1,79 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workers.bench import Bench, event, gift
+from tests.workers.conftest import Sandbox
+from workers.payments.resources import Payments, open_payments
+from workers.payments.worker import WORKER
+
+
+@pytest.fixture
+async def payments(
+    bench: Bench, sandbox: Sandbox, master_key_file: Path
+) -> AsyncIterator[Payments]:
+    settings = {
+        **sandbox.settings,
+        "AMPLY_POSTGRES": bench.role_dsn("payments"),
+        "AMPLY_MASTER_KEY": str(master_key_file),
+    }
+    async with open_payments(settings) as opened:
+        yield opened
+    await sandbox.ask("DELETE", "/_sandbox/faults")
+
+
+class Scene:
+    """An organization with an account, and what happens to its gifts."""
+
+    def __init__(self, bench: Bench, sandbox: Sandbox, payments: Payments) -> None:
+        self.bench, self.sandbox, self.payments = bench, sandbox, payments
+
+    async def prepare(self, **columns: Any) -> "Scene":
+        self.account = await self.sandbox.account()
+        self.organization, self.fund = await self.bench.organization(self.account, **columns)
+        return self
+
+    def gift(self, **changes: Any) -> Any:
+        return gift(self.organization, self.fund, **changes)
+
+    def event(self, event_type: str, found: str, **changes: Any) -> Any:
+        return event(self.organization, self.account, event_type, found, **changes)
+
+    async def settle(self, *messages: Any) -> list[Any]:
+        return await self.bench.settle(WORKER, self.payments, messages)
+
+    async def intent(self, **changes: str) -> str:
+        """A payment on the account that we did not make."""
+        body = {
+            "amount": "2500",
+            "currency": "eur",
+            "confirm": "true",
+            "payment_method": "pm_card_visa",
+            "automatic_payment_methods[enabled]": "true",
+            "automatic_payment_methods[allow_redirects]": "never",
+        }
+        made = await self.sandbox.ask(
+            "POST", "/v1/payment_intents", data=body | changes, account=self.account
+        )
+        identifier: str = made["id"]
+        return identifier
+
+    async def attempt(self, donation: str) -> dict[str, Any]:
+        rows = await self.bench.fetch(
+            "SELECT *, state::text FROM payments.attempts WHERE donation = $1", donation
+        )
+        return rows[0]
+
+    async def ignored(self) -> list[str]:
+        rows = await self.bench.fetch(
+            "SELECT reason FROM payments.ignored_events WHERE organization = $1 ORDER BY event",
+            self.organization,
+        )
+        return [row["reason"] for row in rows]
+
+
+@pytest.fixture
+async def scene(bench: Bench, sandbox: Sandbox, payments: Payments) -> Scene:
+    return await Scene(bench, sandbox, payments).prepare()

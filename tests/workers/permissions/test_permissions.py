@@ -1,0 +1,166 @@
+"""Relationships brought to a real SpiceDB, kept, and brought again."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+from authzed.api.v1 import (
+    CheckPermissionRequest,
+    CheckPermissionResponse,
+    Consistency,
+    ObjectReference,
+    SubjectReference,
+    ZedToken,
+)
+from authzed.api.v1.permission_service_pb2_grpc import PermissionsServiceStub
+from grpcutil import insecure_bearer_token_credentials
+
+from contracts.message import Envelope
+from contracts.permissions import PermissionsRequested, RelationshipChange
+from deploy.embedded import Addresses
+from tests.workers.bench import Bench, message, new
+from topics.registry import PERMISSIONS_REQUESTED
+from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
+from workers.permissions import decisions
+from workers.permissions.decisions import Applied
+from workers.permissions.worker import WORKER, fill_again
+
+SCHEMA = """
+definition bench_user {}
+definition bench_organization {
+    relation owner: bench_user
+    permission rule = owner
+}
+"""
+
+
+@pytest.fixture
+async def spicedb(engines: Addresses) -> AsyncIterator[PermissionsGateway]:
+    settings = {
+        "AMPLY_SPICEDB": engines.spicedb_endpoint,
+        "AMPLY_SPICEDB_TOKEN": engines.spicedb_token,
+    }
+    async with open_spicedb(settings) as gateway:
+        await gateway.write_schema(SCHEMA)
+        yield gateway
+
+
+async def may(engines: Addresses, organization: str, user: str, token: str) -> bool:
+    credentials = insecure_bearer_token_credentials(engines.spicedb_token)
+    async with grpc.aio.secure_channel(engines.spicedb_endpoint, credentials) as channel:
+        answer = await PermissionsServiceStub(channel).CheckPermission(
+            CheckPermissionRequest(
+                consistency=Consistency(at_least_as_fresh=ZedToken(token=token)),
+                resource=ObjectReference(object_type="bench_organization", object_id=organization),
+                permission="rule",
+                subject=SubjectReference(
+                    object=ObjectReference(object_type="bench_user", object_id=user)
+                ),
+            ),
+            timeout=10,
+        )
+    return bool(answer.permissionship == CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION)
+
+
+def change(operation: Any, organization: str, user: str) -> RelationshipChange:
+    return RelationshipChange(
+        operation=operation,
+        resource=f"bench_organization:{organization}",
+        relation="owner",
+        subject=f"bench_user:{user}",
+    )
+
+
+def asked(organization: str, *changes: RelationshipChange) -> Envelope[PermissionsRequested]:
+    return message(PERMISSIONS_REQUESTED, organization, PermissionsRequested(changes=changes))
+
+
+async def token_of(bench: Bench, organization: str) -> str:
+    rows = await bench.fetch(
+        "SELECT zed_token FROM permissions.tokens WHERE organization = $1", organization
+    )
+    return str(rows[0]["zed_token"])
+
+
+async def held(bench: Bench, organization: str) -> list[str]:
+    rows = await bench.fetch(
+        "SELECT subject FROM permissions.relationships WHERE organization = $1 ORDER BY subject",
+        organization,
+    )
+    return [row["subject"] for row in rows]
+
+
+async def test_changes_arrive_in_order_and_are_kept(
+    bench: Bench, engines: Addresses, spicedb: PermissionsGateway
+) -> None:
+    organization = new("org")
+    first = asked(
+        organization, change("touch", organization, "ana"), change("touch", organization, "ben")
+    )
+    second = asked(organization, change("delete", organization, "ben"))
+    await bench.settle(WORKER, spicedb, [first, second])
+    token = await token_of(bench, organization)
+    assert await may(engines, organization, "ana", token)
+    assert not await may(engines, organization, "ben", token)
+    assert await held(bench, organization) == ["bench_user:ana"]
+    await bench.settle(WORKER, spicedb, [asked(organization, change("touch", organization, "ben"))])
+    assert await token_of(bench, organization) != token
+    assert await held(bench, organization) == ["bench_user:ana", "bench_user:ben"]
+
+
+async def test_what_spicedb_forgot_is_brought_again(
+    bench: Bench, engines: Addresses, spicedb: PermissionsGateway
+) -> None:
+    organization = new("org")
+    users = [f"user{n}" for n in range(3)]
+    await bench.settle(
+        WORKER, spicedb, [asked(organization, change("touch", organization, u)) for u in users]
+    )
+    token = await spicedb.write([change("delete", organization, user) for user in users])
+    assert not await may(engines, organization, users[0], token)
+    connection = await asyncpg.connect(bench.role_dsn("permissions"))
+    try:
+        async with connection.transaction():
+            count = await fill_again(connection, spicedb)
+    finally:
+        await connection.close()
+    assert count >= 3
+    for user in users:
+        assert await may(engines, organization, user, token)
+
+
+async def test_relation_that_the_schema_lacks_waits_for_the_schema(
+    bench: Bench, spicedb: PermissionsGateway
+) -> None:
+    organization = new("org")
+    unknown = RelationshipChange(
+        operation="touch", resource="bench_planet:1", relation="owner", subject="bench_user:ana"
+    )
+    await bench.settle(WORKER, spicedb, [asked(organization, unknown)])
+    assert await bench.set_aside(WORKER) == [("parked", "transient")]
+    assert await held(bench, organization) == []
+
+
+async def test_spicedb_that_is_away(bench: Bench) -> None:
+    organization = new("org")
+    settings = {"AMPLY_SPICEDB": "127.0.0.1:9", "AMPLY_SPICEDB_TOKEN": "x"}
+    async with open_spicedb(settings) as away:
+        await bench.settle(WORKER, away, [asked(organization, change("touch", organization, "a"))])
+    assert await bench.set_aside(WORKER) == [("parked", "transient")]
+
+
+def test_last_word_on_each_relationship_counts() -> None:
+    applied = [
+        Applied("org_1", (change("touch", "o", "a"), change("touch", "o", "b")), "t1"),
+        Applied("org_2", (change("touch", "p", "a"),), "t2"),
+        Applied("org_1", (change("delete", "o", "a"),), "t3"),
+    ]
+    outcome = decisions.fold(applied)
+    assert outcome.tokens == {"org_1": "t3", "org_2": "t2"}
+    assert outcome.touched == [
+        ("org_1", change("touch", "o", "b")),
+        ("org_2", change("touch", "p", "a")),
+    ]
+    assert outcome.deleted == [("org_1", change("delete", "o", "a"))]
