@@ -13,7 +13,10 @@ from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _ALPHABET.encode())
-_VALUES = {character: value for value, character in enumerate(_ALPHABET)}
+# Python's own base 32 has other letters; what is no letter of ours becomes "!", which it refuses.
+_TO_PYTHON = dict.fromkeys(range(128), "!") | str.maketrans(
+    _ALPHABET, "0123456789abcdefghijklmnopqrstuv"
+)
 _SUFFIX_LENGTH = 26
 _TIME_MS_MAX = (1 << 48) - 1
 
@@ -56,14 +59,13 @@ def type_id(prefix: str, identifier: UUID) -> str:
 def parse_type_id(prefix: str, text: str) -> UUID:
     """The UUID behind a TypeID; ValueError when `text` is not one with this prefix."""
     head, separator, suffix = text.rpartition("_")
-    if head != prefix or not separator or len(suffix) != _SUFFIX_LENGTH or suffix[0] > "7":
+    well_formed = head == prefix and separator and len(suffix) == _SUFFIX_LENGTH
+    if not well_formed or suffix[0] > "7" or not suffix.isascii():
         raise ValueError(f"not an identifier of the form {prefix}_…")
-    value = 0
-    for character in suffix:
-        if character not in _VALUES:
-            raise ValueError(f"not an identifier of the form {prefix}_…")
-        value = value << 5 | _VALUES[character]
-    return UUID(int=value)
+    try:
+        return UUID(int=int(suffix.translate(_TO_PYTHON), 32))
+    except ValueError:
+        raise ValueError(f"not an identifier of the form {prefix}_…") from None
 
 
 def _milliseconds(moment: datetime) -> int:

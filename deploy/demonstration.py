@@ -31,6 +31,9 @@ EVENTS: Final = (
     "payment_intent.canceled",
     "charge.updated",
     "payout.paid",
+    "payout.failed",
+    "account.application.authorized",
+    "account.application.deauthorized",
 )
 GIFT: Final = {
     "organization": SLUG,
@@ -89,8 +92,8 @@ async def register_webhooks(
             params={
                 "url": url,
                 "connect": True,
-                "enabled_events": list(EVENTS),  # type: ignore[typeddict-item]  # literals above
-                "api_version": STRIPE_VERSION,  # type: ignore[typeddict-item]  # the pinned version
+                "enabled_events": list(EVENTS),
+                "api_version": STRIPE_VERSION,
             }
         )
     assert endpoint.secret is not None
@@ -150,4 +153,4 @@ async def stripe_client(settings: Mapping[str, str]) -> AsyncIterator[stripe.Str
             max_network_retries=2,
         )
     finally:
-        await http_client.close_async()
+        await http_client.close_async()  # type: ignore[no-untyped-call]  # stripe leaves it so

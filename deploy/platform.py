@@ -30,10 +30,12 @@ from deploy.deployment import (
     write_private,
 )
 from deploy.embedded import Addresses, Engines, Event, GivenAddresses
+from deploy.operations import store
 from deploy.postgres.migrate import ROLES, allow_login, migrate
 from deploy.supervisor import Command, Supervisor
 from topics.provision import provision
 from workers.gateways.spicedb_gateway import open_spicedb
+from workers.permissions.worker import fill_again
 
 SCHEMA: Final = Path(__file__).parent / "spicedb" / "schema.zed"
 READY_TIMEOUT_S: Final = 60.0
@@ -85,7 +87,7 @@ class Platform:
         await self._timed("database", self._prepare_database(addresses))
         await asyncio.gather(
             self._timed("topics", self._provision()),
-            self._timed("permissions schema", self._write_schema()),
+            self._timed("permissions", self._prepare_permissions()),
             self._timed("Stripe sandbox and mail sink", self._start_outside_world()),
         )
         await self._timed("demonstration organization", self._register())
@@ -136,10 +138,7 @@ class Platform:
         secret = self.data.key("postgres-roles.key")
         connection = await asyncpg.connect(addresses.postgres_dsn)
         try:
-            if not await connection.fetchval(
-                "SELECT count(*) FROM pg_database WHERE datname = $1", DATABASE
-            ):
-                await connection.execute(f"CREATE DATABASE {DATABASE}")
+            await store.create_database(connection, DATABASE)
         finally:
             await connection.close()
         self.superuser_dsn = database_dsn(addresses.postgres_dsn)
@@ -154,9 +153,17 @@ class Platform:
             self._complain(drift.topic, f"has {drift.setting}={drift.found}, wanted {drift.wanted}")
         return f"{len(result.created)} created" if result.created else "up to date"
 
-    async def _write_schema(self) -> None:
+    async def _prepare_permissions(self) -> str:
+        """The schema, and every relationship again: a SpiceDB without memory starts empty."""
         async with open_spicedb(self.settings) as spicedb:
             await spicedb.write_schema(SCHEMA.read_text())
+            connection = await asyncpg.connect(self._dsn_of["permissions"])
+            try:
+                async with connection.transaction():
+                    count = await fill_again(connection, spicedb)
+            finally:
+                await connection.close()
+        return f"{count} relationships"
 
     async def _start_outside_world(self) -> str:
         await self.supervisor.start(self.command_of("mail_sink"))

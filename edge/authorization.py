@@ -24,6 +24,8 @@ from grpcutil import bearer_token_credentials, insecure_bearer_token_credentials
 from edge.errors import ProblemError
 
 ALLOWED_S_MAX: Final = 5.0
+#: From this age on it is renewed in the background, so that a busy key never waits for SpiceDB.
+RENEW_FROM_S: Final = 2.5
 DENIED_S_MAX: Final = 1.0
 STALE_S_MAX: Final = 60.0
 DEADLINE_S: Final = 2.0
@@ -69,7 +71,10 @@ class Authorization:
         known = self._decisions.get(question)
         if known is not None:
             allowed, decided_at = known
-            if self._clock() - decided_at < (ALLOWED_S_MAX if allowed else DENIED_S_MAX):
+            age_s = self._clock() - decided_at
+            if age_s < (ALLOWED_S_MAX if allowed else DENIED_S_MAX):
+                if allowed and age_s > RENEW_FROM_S:
+                    _ = self._renew(question)  # Nobody waits for it.
                 return allowed
         try:
             return await self._decide(question)
@@ -80,12 +85,20 @@ class Authorization:
             raise ProblemError("permissions_unavailable", headers=_RETRY_AFTER) from error
 
     async def _decide(self, question: Question) -> bool:
+        return await asyncio.shield(self._renew(question))
+
+    def _renew(self, question: Question) -> asyncio.Task[bool]:
         task = self._asking.get(question)
         if task is None:
             task = asyncio.create_task(self._ask_and_remember(question))
             self._asking[question] = task
-            task.add_done_callback(lambda _: self._asking.pop(question, None))
-        return await asyncio.shield(task)
+            task.add_done_callback(lambda done: self._settle(question, done))
+        return task
+
+    def _settle(self, question: Question, done: asyncio.Task[bool]) -> None:
+        del self._asking[question]
+        if not done.cancelled():
+            done.exception()  # Whoever waits gets it; a renewal that nobody awaits may fail.
 
     async def _ask_and_remember(self, question: Question) -> bool:
         asked_at = self._clock()

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
@@ -25,24 +25,37 @@ _WAIT: Final = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?", re.IGN
 _JSON: Final = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 
 
+Body = TypeVar("Body", bytes, bytearray)
+
+
 async def read_body(request: web.Request, bytes_max: int) -> bytes:
     """The whole body; ProblemError 413 past the limit, 408 when it comes too slowly."""
-    too_large = f"The body may have {bytes_max} bytes."
     if request.content_length is not None and request.content_length > bytes_max:
-        raise ProblemError("body_too_large", too_large)
+        raise _too_large(bytes_max)
     # A compressed body could unfold to any size; nobody needs one here.
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise ProblemError("unsupported_media_type", "Send the body without Content-Encoding.")
+    if request.content.is_eof():  # A small body came with its head: nothing to wait for.
+        return _bounded(request.content.read_nowait(), bytes_max)
     chunks = bytearray()
     try:
         async with asyncio.timeout(BODY_S_MAX):
             async for chunk in request.content.iter_any():
                 chunks += chunk
-                if len(chunks) > bytes_max:
-                    raise ProblemError("body_too_large", too_large)
+                _bounded(chunks, bytes_max)
     except TimeoutError as error:
         raise ProblemError("request_timeout") from error
     return bytes(chunks)
+
+
+def _bounded(body: Body, bytes_max: int) -> Body:
+    if len(body) > bytes_max:
+        raise _too_large(bytes_max)
+    return body
+
+
+def _too_large(bytes_max: int) -> ProblemError:
+    return ProblemError("body_too_large", f"The body may have {bytes_max} bytes.")
 
 
 def require_json(request: web.Request) -> None:
@@ -54,16 +67,14 @@ def require_json(request: web.Request) -> None:
 
 def refuse_query(request: web.Request, *allowed: str) -> None:
     """ProblemError 422 for a query parameter that the route does not know, or that came twice."""
-    seen = set()
     for name in request.query:
-        if name not in allowed or name in seen:
+        if name not in allowed or len(request.query.getall(name)) > 1:
             shown = name if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) else "(unprintable)"
             raise ProblemError(
                 "query_not_accepted",
                 f"The query parameter `{shown}` is not accepted here.",
                 param=shown,
             )
-        seen.add(name)
 
 
 def query_integer(request: web.Request, name: str, default: int, least: int, greatest: int) -> int:

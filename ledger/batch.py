@@ -51,7 +51,7 @@ class Waiting(NamedTuple):
     waits_for: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: one is made for each entry, and freezing triples its cost.
 class Appended:
     """An entry at its place."""
 
@@ -133,11 +133,15 @@ class _Batch:
                 self._waiting[waits_for].append(current)
                 self._waiting_ids.add(current.id)
                 continue
-            released = self._waiting.pop(current.id, [])
-            if current.kind == "genesis":
-                released += self._waiting.pop(current.organization, [])
-            self._waiting_ids.difference_update(item.id for item in released)
-            ready += reversed(released)
+            if self._waiting:
+                ready += reversed(self._release(current))
+
+    def _release(self, recorded: Request) -> list[Request]:
+        released = self._waiting.pop(recorded.id, [])
+        if recorded.kind == "genesis":
+            released += self._waiting.pop(recorded.organization, [])
+        self._waiting_ids.difference_update(item.id for item in released)
+        return released
 
     def decision(self) -> Decision:
         """What the requests taken so far come to."""
@@ -231,7 +235,8 @@ class _Batch:
         self._frontier.append(composed.leaf_hash)
         self._chains[request.organization] = Head(self._before.log, seq, composed.leaf_hash)
         self._recorded[request.id] = request.organization
-        self._funds |= funds
+        if funds:
+            self._funds |= funds
         for line, amount_minor in composed.postings:
             self._balances[request.organization, *line] += amount_minor
 

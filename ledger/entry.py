@@ -21,7 +21,7 @@ from amply_verify.tree import leaf_hash
 DrawSalt = Callable[[str], bytes]
 """The name of a section -> 32 fresh random bytes."""
 
-_Section = tuple[str, dict[str, Any], bytes]
+_Section = tuple[str, dict[str, Any]]
 
 
 class DonorSeal(NamedTuple):
@@ -116,15 +116,15 @@ class Composer:
             openings.append(Opening("donor", None, request.donor.profile, request.donor.ciphertext))
         sections, postings = self._sections(request)
         if request.visibility == "public_full":
-            fields |= {name: value for name, value, _ in sections}
+            fields |= dict(sections)
             verifier.check_entry(fields, self._origin)
         else:
-            salts = {name: self._draw(name) for name, _, _ in sections}
-            for name, _, text in sections:
-                fields[name] = {"sealed": verifier.seal(name, salts[name], text)}
+            salts = {name: self._draw(name) for name, _ in sections}
+            for name, value in sections:
+                fields[name] = {"sealed": verifier.seal(name, salts[name], _spell(value))}
             parsed = verifier.check_entry(fields, self._origin)
             openings += [_open(parsed, *section, salts[section[0]]) for section in sections]
-        data = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+        data = _spell(fields)
         if len(data) > verifier.ENTRY_BYTES_MAX:
             raise EntryError(f"an entry has at most {verifier.ENTRY_BYTES_MAX} bytes")
         return Composed(data, leaf_hash(data), openings, postings)
@@ -137,16 +137,20 @@ class Composer:
         if request.postings is not None:
             money = {"postings": request.postings}
             postings = self._money.parse(money).amounts_minor
-            sections.append(("money", money, orjson.dumps(money, option=orjson.OPT_SORT_KEYS)))
+            sections.append(("money", money))
         if request.details is not None:
-            sections.append(("details", request.details, canonical.encode(request.details)))
+            canonical.encode(request.details)
+            sections.append(("details", request.details))
         return sections, postings
 
 
-def _open(
-    entry: verifier.Entry, section: str, value: dict[str, Any], text: bytes, salt: bytes
-) -> Opening:
+def _spell(value: dict[str, Any]) -> bytes:
+    """The canonical bytes of a value that is known to have some, faster than the verifier's."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _open(entry: verifier.Entry, section: str, value: dict[str, Any], salt: bytes) -> Opening:
     spelled = canonical.to_base64(salt)
     verifier.check_opening(entry, section, {"salt": spelled, "value": value})
-    plain = b'{"salt":"%b","value":%b}' % (spelled.encode(), text)
+    plain = b'{"salt":"%b","value":%b}' % (spelled.encode(), _spell(value))
     return Opening(section, plain, None, None)

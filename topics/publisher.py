@@ -49,7 +49,7 @@ class Publisher:
     """
 
     def __init__(
-        self, bootstrap: str, client_id: str, *, timeout_s: float = 10.0, topic_s_max: float = 2.0
+        self, bootstrap: str, client_id: str, *, timeout_s: float = 10.0, topic_s_max: float = 1.0
     ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
@@ -136,15 +136,25 @@ class Publisher:
         return refused
 
     async def _partitions(self, topic: str) -> set[int]:
-        """The numbers of a topic's partitions, none when Kafka does not know it."""
+        """The numbers of a topic's partitions, none when Kafka says that it does not know it."""
         try:
             async with asyncio.timeout(self._topic_s_max):
                 partitions: set[int] = await self._producer.partitions_for(topic)
+            return partitions
         except (TimeoutError, *_REFUSALS):
-            return set()
+            if await self._answers():
+                return set()
+            raise PublishUncertainError("no answer from Kafka about its topics") from None
         except errors.KafkaError as error:
             raise PublishUncertainError(f"Kafka failed: {type(error).__name__}") from error
-        return partitions
+
+    async def _answers(self) -> bool:
+        """Whether Kafka tells its topics now: otherwise it is away, which is no refusal."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return bool(await self._producer.client.force_metadata_update())
+        except (TimeoutError, errors.KafkaError):
+            return False
 
 
 def _take_result(future: asyncio.Future[Any]) -> None:

@@ -43,11 +43,11 @@ TEND_INBOX: Final = "SELECT messages.tend_inbox(current_date, $1, $2)"
 ROWS_MAX: Final = 1000
 BYTES_MAX: Final = 8_000_000
 POLL_S: Final = 1.0
-HOLD_S: Final = 30.0
+HOLD_S: Final = 10.0
 TEND_S: Final = 3600.0
 INBOX_DAYS_AHEAD: Final = 7
 RETRY_S_FIRST: Final = 0.1
-RETRY_S_MAX: Final = 5.0
+RETRY_S_MAX: Final = 2.0
 
 _LOCK: Final = 0x616D706C7901  # Any fixed number that nothing else in this database locks.
 #: A lost delete is published again, so its commit need not wait for the disk. Keepalives let the

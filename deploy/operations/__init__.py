@@ -1,1 +1,1 @@
-"""What the person on call reads from the database."""
+"""What whoever runs the platform asks its database."""

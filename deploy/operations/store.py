@@ -1,4 +1,4 @@
-"""Figures for `amply status`, read with the operators' role."""
+"""What setting up and looking after a deployment asks PostgreSQL."""
 
 from typing import Any, Final
 
@@ -14,7 +14,14 @@ FIGURES: Final = """
             FROM read.checkpoints) AS checkpoint_age_s
 """
 
+DATABASE_EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
+
+
+async def create_database(connection: Any, name: str) -> None:
+    """Create a database, an identifier of ours, unless it is there."""
+    if not await connection.fetchval(DATABASE_EXISTS, name):
+        await connection.execute(f"CREATE DATABASE {name}")
 
 
 async def figures(connection: Any) -> dict[str, object]:

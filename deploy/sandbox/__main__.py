@@ -47,7 +47,7 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--retry-delay-s", type=float, default=0.25, help="first webhook retry")
     parser.add_argument("--retry-delay-s-max", type=float, default=30.0, help="longest back-off")
     parser.add_argument("--attempts-max", type=int, default=100, help="tries of one delivery")
-    parser.add_argument("--commit-delay-s", type=float, default=0.002, help="group commit")
+    parser.add_argument("--commit-delay-s", type=float, default=0.004, help="group commit")
     given = parser.parse_args(arguments)
     if not given.key or not given.key.startswith(KEY_PREFIX):
         parser.error(f"give a key that begins with {KEY_PREFIX} by --key or AMPLY_STRIPE_KEY")

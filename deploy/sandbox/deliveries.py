@@ -58,7 +58,9 @@ class Deliveries:
         """Begin to send, first of all what an earlier process left."""
         connector = aiohttp.TCPConnector(limit=self._settings.concurrency)
         timeout = aiohttp.ClientTimeout(total=self._settings.timeout_s)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        )
         rows = self._world.store.database.execute(
             "SELECT sequence, due FROM deliveries WHERE state = 'pending' ORDER BY sequence"
         )
@@ -95,7 +97,7 @@ class Deliveries:
             fault = self._faults.take(WEBHOOK, event_type) if self._faults.rows else None
             action = fault.action if fault else ""
             if fault and action == "drop":
-                self._finish(sequence, "lost", None)
+                self._world.store.end_delivery(sequence, "lost", None)
             elif fault and action in ("delay", "reorder"):
                 chance = fault.dice.random() if action == "reorder" else 1.0
                 self._schedule(sequence, fault.seconds * chance)
@@ -139,11 +141,11 @@ class Deliveries:
         endpoint_id, attempts, state, body = row
         endpoint = self._world.endpoints.get(endpoint_id)
         if endpoint is None:
-            self._finish(sequence, "canceled", None)
+            self._world.store.end_delivery(sequence, "canceled", None)
             return
         status = await self._post(endpoint, body.encode())
         if status is not None and 200 <= status < 300:
-            self._finish(sequence, "delivered", status)
+            self._world.store.end_delivery(sequence, "delivered", status)
         elif state == "pending":
             self._fail(sequence, attempts + 1, status)
 
@@ -161,14 +163,6 @@ class Deliveries:
                 return response.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
-
-    def _finish(self, sequence: int, state: str, status: int | None) -> None:
-        with self._world.store.unit() as database:
-            database.execute(
-                "UPDATE deliveries SET state = ?, status = ?, attempts = attempts + 1 "
-                "WHERE sequence = ?",
-                (state, status, sequence),
-            )
 
     def _fail(self, sequence: int, attempts: int, status: int | None) -> None:
         delay_s = self._settings.delay_s(attempts)

@@ -18,6 +18,10 @@ _TAGGED = (
     "AND x.name = ? AND x.value IN ({marks}) AND x.sequence = o.sequence)"
 )
 _UNDELIVERED = "d.state <> 'delivered' AND d.state <> 'canceled'"
+_DELIVERED = (
+    "NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = o.id "
+    "AND d.state <> 'delivered' AND d.state <> 'canceled')"
+)
 
 
 class Query:
@@ -48,9 +52,7 @@ class Query:
     def delivered(self, wanted: bool) -> None:
         """Keep events that all endpoints have received, or those that some have not."""
         if wanted:
-            self._add(
-                f"NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event = o.id AND {_UNDELIVERED})"
-            )
+            self._add(_DELIVERED)
         self._undelivered = not wanted
 
     def position(self, comparison: str, object_id: str, param: str) -> None:
@@ -84,6 +86,7 @@ class Query:
     def _selects(self) -> tuple[list[str], list[Any]]:
         """Return one SELECT of sequences per value of the first tag, each in index order."""
         place, tags = "o.sequence", self._tags
+        sources: list[tuple[str, str, list[str]]]
         if self._undelivered:
             sources = [("deliveries d CROSS JOIN objects o ON o.id = d.event", _UNDELIVERED, [])]
         elif tags:
@@ -107,9 +110,8 @@ class Query:
         distinct = "DISTINCT " if self._undelivered else ""
         parts, values = [], []
         for source, condition, own in sources:
-            parts.append(
-                f"SELECT {distinct}{place} FROM {source} WHERE {condition} AND {conditions}"
-            )  # noqa: S608 - fixed words; every value is bound
+            where_all = f"{condition} AND {conditions}"
+            parts.append(f"SELECT {distinct}{place} FROM {source} WHERE {where_all}")  # noqa: S608 - values are bound
             values += [*own, *shared]
         return parts, values
 

@@ -80,16 +80,13 @@ class Store:
         self._changed: dict[str, Body] = {}
         self._tags: list[tuple[str, str, str, str, int]] = []
         self._deliveries: list[tuple[int, str, str, float]] = []
+        self._ended: list[tuple[str, int | None, int]] = []
         self._commit_done: asyncio.Future[None] | None = None
 
     @contextmanager
     def unit(self) -> Iterator[sqlite3.Connection]:
         """One request's work: kept as a whole, or undone as a whole if it raises."""
-        if self._commit_done is None:
-            self.database.execute("BEGIN IMMEDIATE")
-            loop = asyncio.get_running_loop()
-            self._commit_done = loop.create_future()
-            loop.call_later(self._commit_delay_s, self._commit)
+        self._begin()
         self.database.execute("SAVEPOINT unit")
         try:
             yield self.database
@@ -130,6 +127,13 @@ class Store:
         row = self.database.execute(f"SELECT COALESCE(MAX(sequence), 0) FROM {table}").fetchone()  # noqa: S608 - two fixed names
         return int(row[0])
 
+    def _begin(self) -> None:
+        if self._commit_done is None:
+            self.database.execute("BEGIN IMMEDIATE")
+            loop = asyncio.get_running_loop()
+            self._commit_done = loop.create_future()
+            loop.call_later(self._commit_delay_s, self._commit)
+
     async def committed(self) -> None:
         """Return when everything seen or written so far survives the process."""
         if self._commit_done is not None:
@@ -140,6 +144,12 @@ class Store:
         if done is None:
             return
         try:
+            self.database.executemany(
+                "UPDATE deliveries SET state = ?, status = ?, attempts = attempts + 1 "
+                "WHERE sequence = ?",
+                self._ended,
+            )
+            self._ended.clear()
             self.database.execute("COMMIT")
         except sqlite3.Error as error:
             self.database.execute("ROLLBACK")
@@ -184,6 +194,11 @@ class Store:
         self._delivery += 1
         self._deliveries.append((self._delivery, event, endpoint, due))
         return self._delivery
+
+    def end_delivery(self, sequence: int, state: str, status: int | None) -> None:
+        """Note how a delivery ended; written by the next commit, for nobody waits for it."""
+        self._begin()
+        self._ended.append((state, status, sequence))
 
     def add_tag(self, object_id: str, name: str, value: str) -> None:
         """Let lists find an existing object by one more name and value."""

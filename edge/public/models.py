@@ -8,7 +8,7 @@ from contracts.message import EntryId, OrganizationId
 
 
 class Totals(BaseModel):
-    """Sums over all entries in one currency, in minor units, as decimal strings of any length."""
+    """Sums over the public funds in one currency, in minor units, as decimals of any length."""
 
     currency: str
     income_minor: str

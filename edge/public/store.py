@@ -7,13 +7,19 @@ from asyncpg import Record
 
 from topics.outbox import AnyConnection
 
-#: Balances by the kind of account: income is negative in the ledger (credit) and shown positive.
+#: Income is negative in the ledger (credit) and shown positive. Funds whose gifts are sealed are
+#: left out: from the difference of two totals anyone could read a sealed amount.
 TOTALS: Final = """
     SELECT currency,
         coalesce(-sum(amount) FILTER (WHERE account LIKE 'Income:%'), 0)::text AS income_minor,
         coalesce(sum(amount) FILTER (WHERE account LIKE 'Expenses:%'), 0)::text AS expenses_minor,
         coalesce(sum(amount) FILTER (WHERE account LIKE 'Assets:%'), 0)::text AS assets_minor
-    FROM read.balances WHERE organization = $1 GROUP BY currency ORDER BY currency
+    FROM read.balances WHERE organization = $1 AND fund IN (
+        SELECT fund.id FROM edge.funds AS fund
+        JOIN edge.organizations AS owner ON owner.id = fund.organization
+        WHERE owner.id = $1
+            AND coalesce(fund.visibility, owner.visibility) IN ('public_full', 'public_aggregated'))
+    GROUP BY currency ORDER BY currency
 """
 #: `seq` has no gaps, so the last one tells the count.
 LAST_ENTRY: Final = """

@@ -23,6 +23,9 @@ ACCEPTED: Final[dict[str, str]] = {
     "payment_intent.canceled": "pi",
     "charge.updated": "ch|py",
     "payout.paid": "po",
+    "payout.failed": "po",
+    "account.application.authorized": "ca",
+    "account.application.deauthorized": "ca",
 }
 
 _EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,251}")

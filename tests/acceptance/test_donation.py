@@ -106,7 +106,7 @@ async def test_the_stripe_balance_is_what_the_ledger_says(running: Running) -> N
             options={"stripe_account": rows[0]["stripe_account"]}
         )
     assert isinstance(balance, stripe.Balance)
-    held = sum(one.amount for one in [*balance.available, *balance.pending])
+    held = sum(one["amount"] for one in [*balance.available, *balance.pending])
     assert held == rows[0]["held"]
 
 

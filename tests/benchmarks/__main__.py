@@ -9,9 +9,10 @@ import os
 import platform as machine
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,7 +25,7 @@ class Figure:
     """A name for the command line, and the work that yields rows: (figure, to reach, measured)."""
 
     name: str
-    measure: Callable[[Path], Awaitable[list[tuple[str, str, str]]]]
+    measure: Callable[[Path], Coroutine[Any, Any, list[tuple[str, str, str]]]]
 
 
 FIGURES = (

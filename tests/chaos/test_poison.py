@@ -26,7 +26,7 @@ READERS = {
     "entries.recorded.v1": {"donations", "notifications"},
     "permissions.requested.v1": {"permissions"},
 }
-POISON = {
+POISON: dict[str, tuple[list[tuple[str, bytes]] | None, bytes]] = {
     "no headers": ([], b"0"),
     "not JSON": (None, b"\xff\xfe{"),
     "another shape": (None, b'{"amount": 1.5}'),

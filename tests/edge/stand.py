@@ -109,6 +109,7 @@ class Stand:
             public=public,
             log_origin=ORIGIN,
             url="http://edge.test",
+            outbox_age_s_max=1e9,  # No relay runs here.
         )
 
     async def prepare(self) -> None:
@@ -157,6 +158,31 @@ class Stand:
         async with spicedb(self.engines) as gateway:
             await gateway.write(changes)
 
+    async def hold(self, organization: str, key: str) -> "Held":
+        """Make whoever inserts a request under this Idempotency-Key wait until `release`."""
+        connection = await asyncpg.connect(self.superuser_dsn)
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(
+            "INSERT INTO edge.requests VALUES ($1, 'test', 'POST /v1/donations', $2,"
+            " sha256('')::bytea, 'don', 'key', '')",
+            organization,
+            key,
+        )
+        return Held(connection, transaction)
+
+    async def blocked(self) -> None:
+        """Wait until a session of this database waits for another one's lock."""
+
+        async def waits() -> bool:
+            rows = await self.fetch(
+                "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock'"
+            )
+            return bool(rows[0]["n"])
+
+        await until(waits, "a request waits in the database")
+
     async def messages(self, organization: str, topic: str) -> list[Any]:
         return await self.fetch(
             "SELECT value, headers, key, partition FROM messages.outbox"
@@ -194,6 +220,19 @@ class Stand:
                 yield Served(f"http://127.0.0.1:{port}", session)
         finally:
             await runner.cleanup()
+
+
+class Held:
+    """An uncommitted row that others wait for."""
+
+    def __init__(self, connection: Any, transaction: Any) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    async def release(self) -> None:
+        """The row is gone; those who waited go on."""
+        await self._transaction.rollback()
+        await self._connection.close()
 
 
 @asynccontextmanager

@@ -29,19 +29,40 @@ class World:
             return self.fresh_allowed
         return self.allowed
 
+    async def settle(self) -> None:
+        """Let what runs in the background end."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
     async def decide(self, *, may_be_stale: bool = False, question: Question = QUESTION) -> bool:
         return await self.authorization.is_allowed(question, may_be_stale=may_be_stale)
 
 
-async def test_a_decision_serves_for_five_seconds() -> None:
+async def test_a_decision_serves_for_five_seconds_and_is_renewed_before() -> None:
     world = World()
     assert await world.decide()
-    world.now += 4.9
+    world.now += 2.4
     assert await world.decide()
+    await world.settle()
     assert len(world.asked) == 1
     world.now += 0.2
+    world.allowed = False
+    assert await world.decide()  # Still the old one, while the new one is asked for.
+    await world.settle()
+    assert not await world.decide()
+
+
+async def test_a_renewal_that_fails_changes_nothing() -> None:
+    world = World()
     assert await world.decide()
-    assert len(world.asked) == 2
+    world.is_away = True
+    world.now += 4.9
+    assert await world.decide()
+    await world.settle()
+    assert await world.decide()
+    world.now += 0.2
+    with pytest.raises(ProblemError):
+        await world.decide()
 
 
 async def test_a_withdrawn_permission_is_gone_after_that() -> None:

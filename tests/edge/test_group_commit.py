@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 
 import pytest
 
@@ -56,7 +57,7 @@ async def test_what_arrives_meanwhile_shares_a_batch_of_bounded_size() -> None:
         assert await first == 0
         assert await asyncio.gather(*others) == [number * 10 for number in range(1, 301)]
     assert max(map(len, store.batches)) == ITEMS_MAX
-    assert sum(store.batches, []) == list(range(301))
+    assert list(chain(*store.batches)) == list(range(301))
 
 
 async def test_one_poisonous_item_fails_alone() -> None:
@@ -69,7 +70,7 @@ async def test_one_poisonous_item_fails_alone() -> None:
         results = await asyncio.gather(*futures, return_exceptions=True)
     assert [type(one) for one in results].count(ValueError) == 1
     assert isinstance(results[5], ValueError)
-    assert sorted(sum(store.batches, [])) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
+    assert sorted(chain(*store.batches)) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
 
 
 async def test_a_database_that_is_away_fails_the_batch_once_and_the_next_goes_on() -> None:

@@ -1,10 +1,13 @@
 """A migrated database of its own for a test, and appends to its log without Kafka."""
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import pytest
 
 from deploy.postgres import migrate
 from ledger.batch import Decision, decide
@@ -51,6 +54,18 @@ class Database:
         async with self.connect("bookkeeping") as connection:
             taken = await pen.take(connection, 0, ORIGIN, "test")
             return await append(connection, taken, requests)
+
+
+async def until(condition: Callable[[], Awaitable[Any]], what: str, timeout_s: float = 60.0) -> Any:
+    """The first true answer; fails with what was waited for."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        answer = await condition()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout_s} s in vain until {what}")
+        await asyncio.sleep(0.02)
 
 
 async def append(connection: Any, held: Pen, requests: Sequence[Request]) -> Decision:

@@ -67,6 +67,17 @@ def test_any_other_spelling_is_refused(value: Any, data: st.DataObject) -> None:
     assert canonical.encode(read).decode() == changed
 
 
+@pytest.mark.parametrize("space", [" ", "\n", "\t", "\r", "\r\n", "\u00a0", "\ufeff", "\v"])
+def test_white_space_between_tokens_is_refused(space: str) -> None:
+    text = '{"a":[1,"x"],"b":{}}'
+    assert canonical.parse(text) == {"a": [1, "x"], "b": {}}
+    for position in [i for i in range(len(text) + 1) if text[i - 1 : i + 1] not in ('"x', 'x"')]:
+        changed = text[:position] + space + text[position:]
+        if changed.count('"a"') + changed.count('"b"') == 2:
+            with pytest.raises(CanonicalError):
+                canonical.parse(changed)
+
+
 @pytest.mark.parametrize(
     "value",
     [

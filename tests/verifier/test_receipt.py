@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from amply_verify import canonical, tree
+from amply_verify.entry import seal
 from amply_verify.errors import RefusedError
 from amply_verify.note import Signer
 from amply_verify.policy import parse_policy
@@ -133,3 +134,27 @@ def test_a_receipt_has_a_largest_size(data: bytes, trust: Trust) -> None:
     assert step_of(data + b"\n" * (RECEIPT_BYTES_MAX + 1 - len(data)), trust) == 2
     assert step_of(b"", trust) == 2
     assert step_of(b"\xff" + data, trust) == 2
+
+
+def test_a_salt_serves_one_section(made_log: Any, make_id: Any, trust: Trust) -> None:
+    salt, opened = bytes(32), {"details": {"a": 1}, "donor": {"a": 1}}
+    org = make_id("org", 5)
+    made_log.genesis(org)
+    made_log.add(
+        org,
+        "donation",
+        visibility="internal_only",
+        money={"sealed": "0" * 64},
+        **{
+            name: {"sealed": seal(name, salt, canonical.encode(value))}
+            for name, value in opened.items()
+        },
+    )
+    openings = {
+        name: {"salt": canonical.to_base64(salt), "value": value} for name, value in opened.items()
+    }
+    proof = tree.prove_inclusion(1, 2, tree.node_reader(made_log.leaves))
+    receipt = Receipt(made_log.entries[1].decode(), openings, 1, proof, made_log.note())
+    assert step_of(format_receipt(receipt), trust) == 5
+    del openings["details"]
+    assert verify_receipt(format_receipt(receipt), trust).opened == {"donor": {"a": 1}}

@@ -8,9 +8,9 @@ joining them in order adds what concerns more than one: links, repetitions, refe
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from amply_verify.entry import ENTRY_BYTES_MAX, Entry, check_entry, check_opening
+from amply_verify.entry import ENTRY_BYTES_MAX, Entry, check_entry, open_sections
 from amply_verify.errors import InvalidError, RefusedError
 from amply_verify.export_form import Row, parse_row
 from amply_verify.figures import Figures
@@ -108,7 +108,7 @@ class Segment:
                 self._leaf = leaf.hex()
             if limit > OPENINGS:
                 step = OPENINGS
-                opened = self._open(seq, entry, row.openings) if row.openings else {}
+                opened = open_sections(entry, row.openings, part.salts)
             if limit > MONEY:
                 step = MONEY
                 section = entry.shown.get("money", opened.get("money"))
@@ -148,16 +148,6 @@ class Segment:
             if digest in part.seals:
                 raise InvalidError("this seal is used twice")
             part.seals[digest] = seq
-
-    def _open(self, seq: int, entry: Entry, openings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        opened: dict[str, dict[str, Any]] = {}
-        for section, value in openings.items():
-            opening = check_opening(entry, section, value)
-            if opening.salt in self.part.salts:
-                raise InvalidError(f"the salt of {section} is used twice")
-            self.part.salts[opening.salt] = seq
-            opened[section] = opening.value
-        return opened
 
     def _refer(self, seq: int, entry: Entry) -> None:
         if entry.ref == entry.id:

@@ -5,7 +5,7 @@ steps of an export or an audit. Hashes are taken of the bytes given, never of by
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
@@ -134,6 +134,23 @@ def check_opening(entry: Entry, section: str, opening: object) -> Opening:
     if seal(section, salt, canonical.encode(value)) != expected:
         raise EntryError(f"the opening of {section} does not match its seal")
     return Opening(salt, value)
+
+
+def open_sections(
+    entry: Entry, openings: Mapping[str, object], salts: dict[bytes, int]
+) -> dict[str, dict[str, Any]]:
+    """The opened sections of `entry`; raises EntryError when an opening does not fit.
+
+    `salts` leads from every salt met so far to the seq of its entry: none may be met again.
+    """
+    opened: dict[str, dict[str, Any]] = {}
+    for section, value in openings.items():
+        opening = check_opening(entry, section, value)
+        if opening.salt in salts:
+            raise EntryError(f"the salt of {section} is used twice")
+        salts[opening.salt] = entry.seq
+        opened[section] = opening.value
+    return opened
 
 
 def is_time(value: object) -> bool:

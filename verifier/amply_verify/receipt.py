@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from amply_verify import canonical
-from amply_verify.entry import Entry, check_opening, parse_entry
+from amply_verify.entry import Entry, open_sections, parse_entry
 from amply_verify.errors import InvalidError, RefusedError, Step
 from amply_verify.money import Postings, parse_postings
 from amply_verify.tree import HASH_BYTES, leaf_hash, verify_inclusion
@@ -68,7 +68,7 @@ def verify_receipt(data: bytes, trust: Trust) -> ReceiptReport:
         entry = parse_entry(receipt.entry, signed.checkpoint.origin)
         seq = entry.seq
         step = OPENINGS
-        opened = _open(entry, receipt.openings)
+        opened = open_sections(entry, receipt.openings, {})
         step = MONEY
         section = entry.shown.get("money", opened.get("money"))
         postings = None if section is None else parse_postings(section)
@@ -98,6 +98,9 @@ def _split(data: bytes) -> tuple[str, str]:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidError("the receipt is not UTF-8 text") from error
+    # Without this line the file is something else, and has no checkpoint that could be looked at.
+    if not text.startswith(f"{FORMAT}\n"):
+        raise InvalidError(f"the first line is not {FORMAT}")
     head, blank, note = text.partition("\n\n")
     if not blank:
         raise InvalidError("the receipt has no empty line before its checkpoint")
@@ -106,8 +109,6 @@ def _split(data: bytes) -> tuple[str, str]:
 
 def _parse(head: str, note: str) -> Receipt:
     lines = head.split("\n")
-    if lines[0] != FORMAT:
-        raise InvalidError(f"the first line is not {FORMAT}")
     if len(lines) < 3 or not lines[1].startswith("extra "):
         raise InvalidError("the second line is no extra line; Amply's receipts have one")
     position = _INDEX(lines[2])
@@ -122,15 +123,3 @@ def _parse(head: str, note: str) -> Receipt:
     if type(extra["entry"]) is not str or type(extra["openings"]) is not dict:
         raise InvalidError("extra holds an entry's text and openings")
     return Receipt(extra["entry"], extra["openings"], int(position[1]), proof, note)
-
-
-def _open(entry: Entry, openings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    opened: dict[str, dict[str, Any]] = {}
-    salts: set[bytes] = set()
-    for section, value in openings.items():
-        opening = check_opening(entry, section, value)
-        if opening.salt in salts:
-            raise InvalidError(f"the salt of {section} is used twice")
-        salts.add(opening.salt)
-        opened[section] = opening.value
-    return opened

@@ -5,7 +5,7 @@ same ids; indexes have no gaps, so no entry is overtaken.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -29,6 +29,8 @@ NAME: Final = "bookkeeping"
 ENTRIES_MAX: Final = 500
 #: How long a missed notification can delay an announcement.
 POLL_S: Final = 1.0
+#: The pause between two announcements while the writer has more requests than it can take at once.
+YIELD_S: Final = 0.25
 
 _log = structlog.get_logger(NAME)
 
@@ -36,11 +38,19 @@ _log = structlog.get_logger(NAME)
 class Announcer:
     """Announces until `stopping` is set; the next announcer goes on where this one ended."""
 
-    def __init__(self, dsn: str, bootstrap: str, log: int, wake: asyncio.Event) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        bootstrap: str,
+        log: int,
+        wake: asyncio.Event,
+        is_writer_busy: Callable[[], bool],
+    ) -> None:
         self._dsn = dsn
         self._bootstrap = bootstrap
         self._number = log
         self._wake = wake
+        self._is_writer_busy = is_writer_busy
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Announce through restarts of the broker and the database."""
@@ -64,6 +74,8 @@ class Announcer:
             async with Publisher(self._bootstrap, "amply-bookkeeping") as publisher:
                 index = await announcing.cursor(connection, self._number)
                 while not stopping.is_set():
+                    if self._is_writer_busy():  # Recording goes first: both share one core.
+                        await wait(stopping, YIELD_S)
                     self._wake.clear()
                     rows = await announcing.after(connection, self._number, index, ENTRIES_MAX)
                     if rows:

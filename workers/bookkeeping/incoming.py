@@ -119,8 +119,6 @@ def _to_posting(posting: PostingRequested) -> dict[str, str]:
 
 def _fault_of(message: Envelope[EntryRequested]) -> str | None:
     """What makes an envelope unusable, though its body may be well."""
-    if not is_organization_id(message.organization):
-        return "ce_organization is no organization's id"
     try:
         time_of(message.id)
     except (ValueError, OverflowError):

@@ -13,13 +13,16 @@ Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 
 def open_pool(settings: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
-    """A small pool on `AMPLY_POSTGRES`, beside the runtime's own connection."""
-    return asyncpg.create_pool(settings["AMPLY_POSTGRES"], min_size=1, max_size=4)
+    """A small pool on `AMPLY_POSTGRES`, beside the runtime's; it starts without a server too."""
+    return asyncpg.create_pool(
+        settings["AMPLY_POSTGRES"], min_size=0, max_size=4, timeout=5, command_timeout=30
+    )
 
 
 @asynccontextmanager
-async def tenant(pool: Pool, organization: str) -> AsyncIterator[AnyConnection]:
-    """A transaction of its own that sees one organization's rows."""
+async def tenant(pool: Pool, *organizations: str) -> AsyncIterator[AnyConnection]:
+    """A transaction of its own that sees these organizations' rows."""
+    scope = ",".join(sorted(set(organizations)))
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT set_config('app.organizations', $1, true)", organization)
+        await connection.execute("SELECT set_config('app.organizations', $1, true)", scope)
         yield connection

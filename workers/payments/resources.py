@@ -4,15 +4,18 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from contracts.donations import DonationRequested
 from contracts.message import Envelope
 from ledger.keys import derive, encrypt
 from workers.gateways.database import Pool, open_pool
+from workers.gateways.grouping import Grouped
 from workers.gateways.stripe_gateway import StripeGateway, open_stripe
 from workers.gateways.stripe_objects import AccessRevoked, Declined, Intent, Unresolved
 from workers.payments import store
-from workers.payments.decisions import key_may_be_forgotten, search_is_current
+from workers.payments.decisions import Attempt, key_may_be_forgotten, search_is_current
+from workers.payments.store import Opened
 from workers.runtime.worker import Transient
 from workers.settings import secret_file
 
@@ -28,6 +31,8 @@ class Payments:
     stripe: StripeGateway
     pool: Pool
     client_secret_key: bytes
+    open_attempt: Grouped[Envelope[DonationRequested], Opened | None]
+    attempt_of_object: Grouped[tuple[str, str], Attempt | None]
     now: Callable[[], datetime] = _now
 
     async def charge(
@@ -76,4 +81,10 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
     """Open what the settings name."""
     master = secret_file(settings, "AMPLY_MASTER_KEY", "the file of the master key")
     async with open_pool(settings) as pool, open_stripe(settings) as gateway:
-        yield Payments(gateway, pool, derive(master, "client-secret"))
+        yield Payments(
+            gateway,
+            pool,
+            derive(master, "client-secret"),
+            Grouped(partial(store.open_attempts, pool)),
+            Grouped(partial(store.attempts_of_objects, pool)),
+        )

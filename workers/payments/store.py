@@ -19,33 +19,47 @@ from workers.payments.decisions import (
     Progress,
     State,
 )
-from workers.runtime.worker import Refused, Transient
+from workers.runtime.worker import Refused
 
 # The second branch sees the table as it was before the insert: exactly one of the two has a row.
 OPEN: Final = """
-    WITH organization AS (
-        SELECT o.stripe_account, o.charges_enabled AND coalesce(a.authorized, true) AS usable
+    WITH asked AS (
+        SELECT DISTINCT ON (organization, donation) *
+        FROM unnest($1::text[], $2::text[], $3::bytea[]) AS a (organization, donation, request)
+        ORDER BY organization, donation
+    ), owners AS (
+        SELECT o.id, o.stripe_account, o.charges_enabled AND coalesce(a.authorized, true) AS usable
         FROM read.organizations AS o
         LEFT JOIN payments.accounts AS a ON a.account = o.stripe_account
-        WHERE o.id = $1
+        WHERE o.id = ANY ($1)
     ), opened AS (
         INSERT INTO payments.attempts (organization, donation, account, request)
-        VALUES ($1, $2, (SELECT stripe_account FROM organization), $3)
+        SELECT a.organization, a.donation, o.stripe_account, a.request
+        FROM asked AS a LEFT JOIN owners AS o ON o.id = a.organization
+        ORDER BY a.organization, a.donation
         ON CONFLICT (organization, donation) DO NOTHING
-        RETURNING state, attempt, account
+        RETURNING organization, donation, state, attempt, account
     ), stored AS (
-        SELECT state, attempt, account FROM opened
+        SELECT * FROM opened
         UNION ALL
-        SELECT state, attempt, account FROM payments.attempts
-        WHERE organization = $1 AND donation = $2
+        SELECT organization, donation, s.state, s.attempt, s.account
+        FROM payments.attempts AS s JOIN asked USING (organization, donation)
     )
-    SELECT state::text, attempt, account,
-        coalesce((SELECT usable FROM organization), false) AS usable
-    FROM stored
+    SELECT s.organization, s.donation, s.state::text, s.attempt, s.account,
+        coalesce(o.usable, false) AS usable
+    FROM stored AS s LEFT JOIN owners AS o ON o.id = s.organization
 """
 BY_OBJECT: Final = """
-    SELECT state::text, account, payment_intent, request FROM payments.attempts
-    WHERE organization = $1 AND (payment_intent = $2 OR charge = $2)
+    WITH asked AS (
+        SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS a (organization, object)
+    )
+    SELECT q.organization, q.object, s.state::text, s.account, s.payment_intent, s.request
+    FROM asked AS q JOIN payments.attempts AS s
+        ON s.organization = q.organization AND s.payment_intent = q.object
+    UNION ALL
+    SELECT q.organization, q.object, s.state::text, s.account, s.payment_intent, s.request
+    FROM asked AS q JOIN payments.attempts AS s
+        ON s.organization = q.organization AND s.charge = q.object
 """
 BY_DONATION: Final = """
     SELECT state::text, account, payment_intent, request FROM payments.attempts
@@ -133,18 +147,25 @@ class Opened:
     usable: bool
 
 
-async def open_attempt(pool: Pool, message: Envelope[DonationRequested]) -> Opened:
-    """Note, in a transaction of its own, that Stripe is about to be called for this gift."""
-    async with tenant(pool, message.organization) as connection:
-        row = await connection.fetchrow(
-            OPEN,
-            message.organization,
-            message.body.donation,
-            message.body.model_dump_json().encode(),
+async def open_attempts(
+    pool: Pool, messages: Sequence[Envelope[DonationRequested]]
+) -> list[Opened | None]:
+    """Note, in a transaction of its own, that Stripe is about to be called for these gifts.
+
+    None for a gift that another process is opening at this moment.
+    """
+    organizations = [message.organization for message in messages]
+    donations = [message.body.donation for message in messages]
+    requests = [message.body.model_dump_json().encode() for message in messages]
+    async with tenant(pool, *organizations) as connection:
+        rows = await connection.fetch(OPEN, organizations, donations, requests)
+    opened = {
+        (row["organization"], row["donation"]): Opened(
+            row["state"], row["attempt"], row["account"], row["usable"]
         )
-    if row is None:
-        raise Transient("another process is opening the same attempt")
-    return Opened(**row)
+        for row in rows
+    }
+    return [opened.get(key) for key in zip(organizations, donations, strict=True)]
 
 
 async def unresolved_since(
@@ -164,10 +185,13 @@ async def take_next_key(pool: Pool, message: Envelope[DonationRequested], attemp
         await connection.execute(NEXT_KEY, message.organization, message.body.donation, attempt)
 
 
-async def attempt_of_object(pool: Pool, organization: str, found: str) -> Attempt | None:
-    """The attempt that holds this payment intent or charge."""
-    async with tenant(pool, organization) as connection:
-        return _attempt(await connection.fetchrow(BY_OBJECT, organization, found))
+async def attempts_of_objects(pool: Pool, asked: Sequence[tuple[str, str]]) -> list[Attempt | None]:
+    """The attempts that hold these payment intents or charges (organization, object)."""
+    organizations = [organization for organization, _ in asked]
+    async with tenant(pool, *organizations) as connection:
+        rows = await connection.fetch(BY_OBJECT, organizations, [found for _, found in asked])
+    attempts = {(row["organization"], row["object"]): _attempt(row) for row in rows}
+    return [attempts.get(key) for key in asked]
 
 
 async def attempt_of_donation(
@@ -178,12 +202,10 @@ async def attempt_of_donation(
         row = await connection.fetchrow(BY_DONATION, organization, donation)
         if row is None and await connection.fetchval(KNOWN, donation):
             return Elsewhere()
-    return _attempt(row)
+    return _attempt(row) if row is not None else None
 
 
-def _attempt(row: Any) -> Attempt | None:
-    if row is None:
-        return None
+def _attempt(row: Any) -> Attempt:
     request = DonationRequested.model_validate_json(row["request"], extra="ignore")
     return Attempt(row["state"], row["account"], row["payment_intent"], request)
 

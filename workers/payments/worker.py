@@ -13,12 +13,14 @@ from workers.gateways.stripe_objects import Declined, Intent
 from workers.payments import decisions, signals, store
 from workers.payments.decisions import AccessChanged, Captured, Failed, Ignored, Progress, Verdict
 from workers.payments.resources import Payments, open_payments
-from workers.runtime.worker import Act, Transaction, Worker
+from workers.runtime.worker import Act, Transaction, Transient, Worker
 
 
 async def charge(message: Envelope[DonationRequested], payments: Payments) -> Progress | None:
     """Create and confirm the payment; None when its outcome is known already."""
-    opened = await store.open_attempt(payments.pool, message)
+    opened = await payments.open_attempt(message)
+    if opened is None:
+        raise Transient("another process is about to charge this gift")
     if opened.state != "calling":
         return None
     seal = payments.sealer(message.body.donation)
@@ -69,7 +71,7 @@ async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Ve
         return None
     if handling == "access":
         return AccessChanged(event.event_type == "account.application.authorized")
-    attempt = await store.attempt_of_object(payments.pool, organization, event.object)
+    attempt = await payments.attempt_of_object((organization, event.object))
     if attempt is not None and attempt.state == "captured":
         return None
     intent = await payments.stripe.fetch_intent(event.account, event.object)

@@ -23,6 +23,11 @@ TOKENS: Final = """
     ON CONFLICT (organization) DO UPDATE
     SET zed_token = excluded.zed_token, written_at = now()
 """
+RENEW_SCOPE: Final = """
+    SELECT set_config('app.organizations', string_agg(organization, ','), true)
+    FROM permissions.tokens
+"""
+RENEW: Final = "UPDATE permissions.tokens SET zed_token = $1, written_at = now()"
 ALL: Final = """
     SELECT resource, relation, subject FROM permissions.relationships
     ORDER BY resource, relation, subject
@@ -57,3 +62,9 @@ async def all_relationships(
     cursor = await connection.cursor(ALL)
     while rows := await cursor.fetch(batch_size):
         yield [RelationshipChange(operation="touch", **row) for row in rows]
+
+
+async def renew_tokens(connection: AnyConnection, zed_token: str) -> None:
+    """Give every organization this token; those of a SpiceDB that lost its memory mean nothing."""
+    await connection.execute(RENEW_SCOPE)
+    await connection.execute(RENEW, zed_token)

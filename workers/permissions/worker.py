@@ -34,10 +34,12 @@ async def fill_again(connection: AnyConnection, spicedb: PermissionsGateway) -> 
     For a SpiceDB without memory, after its schema was written and before this worker starts: a
     relationship that was deleted meanwhile would come back. `connection` is in a transaction.
     """
-    count = 0
+    count, zed_token = 0, None
     async for batch in store.all_relationships(connection, UPDATES_MAX):
-        await spicedb.write(batch)
+        zed_token = await spicedb.write(batch)
         count += len(batch)
+    if zed_token is not None:
+        await store.renew_tokens(connection, zed_token)
     return count
 
 

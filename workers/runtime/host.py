@@ -18,12 +18,14 @@ from workers.runtime.failures import delays
 from workers.runtime.health import Health
 from workers.runtime.limits import Limits
 from workers.runtime.parked import Parked
+from workers.runtime.polls import Polls
 from workers.runtime.process import running
-from workers.runtime.subscribe import Polls, start, subscribe
+from workers.runtime.subscribe import start, subscribe
 from workers.runtime.worker import Worker
 from workers.settings import Settings
 
 FETCH_AGE_S_MAX: Final = 15.0
+FAILING_S_MAX: Final = 20.0
 _CONNECTIONS_MAX: Final = 8
 
 _log = structlog.get_logger("runtime")
@@ -31,8 +33,12 @@ _lag = Gauge("worker_consumer_lag", "Records of the assigned partitions that wer
 _poll_age = Gauge("worker_last_poll_age_seconds", "Seconds since the consumer asked for records")
 
 
+class ConsumerBrokenError(RuntimeError):
+    """The consumer does not recover: the process ends so that it is started anew."""
+
+
 async def run(worker: Worker, settings: Settings) -> None:
-    """Work until told to stop."""
+    """Work until told to stop; ConsumerBrokenError when that is no longer possible."""
     health = Health()
     polls = Polls()
     limits = limits_module.load(settings.variables)
@@ -48,15 +54,17 @@ async def run(worker: Worker, settings: Settings) -> None:
         if broker is None:
             return
         _log.info("working", worker=worker.name, instance=settings.instance)
-        parked = asyncio.create_task(
-            Parked(worker, pool, batches.calls, limits).run(stopping), name="parked"
-        )
+        parked = asyncio.create_task(Parked(worker, pool, batches.calls, limits).run(stopping))
         stopped = asyncio.create_task(stopping.wait())
-        await asyncio.wait({parked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        broken = asyncio.create_task(polls.until_broken(failing_s_max=FAILING_S_MAX))
+        await asyncio.wait({parked, stopped, broken}, return_when=asyncio.FIRST_COMPLETED)
         # The batch under way ends, its offsets are committed, only then the rest is closed.
         await broker.stop()
         stopping.set()
         await parked
+        if broken.done():
+            raise ConsumerBrokenError("every poll failed for a while, a new process is needed")
+        broken.cancel()
 
 
 @asynccontextmanager

@@ -13,6 +13,25 @@ import orjson
 import structlog
 
 _QUIET: Final = "amply.faststream"
+_REPEAT_S: Final = 10.0
+
+
+class _Once(logging.Filter):
+    """Lets a library say the same thing once in ten seconds: away from its broker, aiokafka says
+    it forty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        what = (record.name, record.msg)
+        fresh = record.created - self._said.get(what, -_REPEAT_S) >= _REPEAT_S
+        if fresh:
+            self._said[what] = record.created
+            if len(self._said) > 1000:  # Messages that were put together before they were logged.
+                self._said.clear()
+        return fresh
 
 
 class _JsonLines(logging.Formatter):
@@ -34,6 +53,7 @@ def configure(process: str) -> None:
     """Set up logging for this process; `process` stands on each of its own lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
+    handler.addFilter(_Once())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     structlog.configure(
         processors=[
@@ -51,9 +71,9 @@ def configure(process: str) -> None:
 
 
 def quiet_logger() -> logging.Logger:
-    """A logger for FastStream that keeps to warnings: it logs every batch otherwise."""
+    """A logger for FastStream that keeps to errors: it logs every batch otherwise."""
     logger = logging.getLogger(_QUIET)
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
     return logger
 
 

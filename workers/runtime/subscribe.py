@@ -5,7 +5,6 @@ FastStream commits the offsets of a batch after the handler returned, so after o
 rewinds to its start when the handler raised (`NACK_ON_ERROR`).
 """
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from topics.delivery import Delivery
 from workers.runtime.limits import Limits
 from workers.runtime.logs import quiet_logger
+from workers.runtime.polls import Polls
 from workers.runtime.worker import Worker
 
 #: What aiokafka's consumer is told, beside the group and the instance.
@@ -44,50 +44,6 @@ _log = structlog.get_logger("runtime")
 
 class DeliveryLossError(RuntimeError):
     """A subscriber could lose messages with these options; the text names subscriber and option."""
-
-
-class Polls:
-    """When the consumer last asked for records, and what it is assigned."""
-
-    def __init__(self) -> None:
-        self.last_at = time.monotonic()
-        self.consumer: Any = None
-
-    def watch(self, consumer: Any) -> None:
-        """Note every poll of this consumer from now on."""
-        poll = consumer.getmany
-
-        async def getmany(*partitions: Any, **options: Any) -> Any:
-            records = await poll(*partitions, **options)
-            self.last_at = time.monotonic()
-            return records
-
-        consumer.getmany = getmany
-        self.consumer = consumer
-
-    def age_s(self) -> float:
-        """Seconds since the last poll returned."""
-        return time.monotonic() - self.last_at
-
-    def assigned(self) -> Collection[Any]:
-        """The partitions that this process reads now."""
-        partitions: Collection[Any] = self.consumer.assignment() if self.consumer else ()
-        return partitions
-
-    def fetch_age_s(self) -> float | None:
-        """Seconds since Kafka last answered for the partition it answered for longest ago."""
-        stamps = [self.consumer.last_poll_timestamp(partition) for partition in self.assigned()]
-        known = [stamp for stamp in stamps if stamp]
-        return time.time() - min(known) / 1000 if known else None
-
-    async def lag(self) -> int:
-        """Records in the assigned partitions that were not read yet, as far as is known."""
-        total = 0
-        for partition in self.assigned():
-            highwater = self.consumer.highwater(partition)
-            if highwater is not None:
-                total += max(0, highwater - await self.consumer.position(partition))
-        return total
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka publishes no types
@@ -186,4 +142,3 @@ async def start(broker: KafkaBroker, polls: Polls) -> None:
     for subscriber in broker.subscribers:
         assert isinstance(subscriber, BatchSubscriber)
         polls.watch(subscriber.consumer)
-    polls.last_at = time.monotonic()

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,24 @@ async def sandbox(shared_sandbox: Sandbox) -> AsyncIterator[Sandbox]:
     cleaner = Shop(shared_sandbox)
     for endpoint in (await cleaner.api.webhook_endpoints.list_async({"limit": 100})).data:
         await cleaner.api.webhook_endpoints.delete_async(endpoint.id)
-    await cleaner.http.close_async()
+    await cleaner.close()
+
+
+@pytest.fixture
+async def start_shop(tmp_path: Path) -> AsyncIterator[Callable[..., tuple[Sandbox, Shop]]]:
+    """A function: start a sandbox of this test's own, with options, and a client for it."""
+    started: list[tuple[Sandbox, Shop]] = []
+
+    def start(*options: str) -> tuple[Sandbox, Shop]:
+        sandbox = Sandbox(tmp_path, *options)
+        sandbox.start()
+        started.append((sandbox, Shop(sandbox)))
+        return started[-1]
+
+    yield start
+    for sandbox, shop in started:
+        await shop.close()
+        assert sandbox.stop() == 0
 
 
 @pytest.fixture
@@ -34,7 +52,7 @@ async def shop(sandbox: Sandbox) -> AsyncIterator[Shop]:
     shop = Shop(sandbox)
     await shop.open_account()
     yield shop
-    await shop.http.close_async()
+    await shop.close()
 
 
 @pytest.fixture

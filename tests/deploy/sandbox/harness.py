@@ -69,8 +69,10 @@ class CheckingClient(stripe.AIOHTTPClient):
 class Shop:
     """A client of one sandbox and the connected account it charges."""
 
-    def __init__(self, sandbox: "Sandbox", retries: int = 0, key: str = KEY) -> None:
-        self.http = CheckingClient(timeout=10)
+    def __init__(
+        self, sandbox: "Sandbox", retries: int = 0, key: str = KEY, timeout_s: float = 30.0
+    ) -> None:
+        self.http = CheckingClient(timeout=timeout_s)
         self.client = stripe.StripeClient(
             key,
             base_addresses={"api": sandbox.url},
@@ -81,22 +83,24 @@ class Shop:
         self.api = self.client.v1
         self.account = ""
 
-    async def open_account(self, country: str = "DE", **params: Any) -> str:
-        account = await self.api.accounts.create_async(
-            {
-                "country": country,
-                "capabilities": {"card_payments": {"requested": True}},
-                "controller": {
-                    "fees": {"payer": "account"},
-                    "losses": {"payments": "stripe"},
-                    "requirement_collection": "stripe",
-                    "stripe_dashboard": {"type": "full"},
-                },
-                **params,
-            }
-        )
+    async def open_account(self, country: str = "DE", **changes: Any) -> str:
+        params: Any = {
+            "country": country,
+            "capabilities": {"card_payments": {"requested": True}},
+            "controller": {
+                "fees": {"payer": "account"},
+                "losses": {"payments": "stripe"},
+                "requirement_collection": "stripe",
+                "stripe_dashboard": {"type": "full"},
+            },
+            **changes,
+        }
+        account = await self.api.accounts.create_async(params)
         self.account = account.id
         return self.account
+
+    async def close(self) -> None:
+        await self.http.close_async()  # type: ignore[no-untyped-call]  # the library has no type here
 
     def on_account(self, **options: Any) -> Any:
         return {"stripe_account": self.account, **options}
@@ -111,9 +115,8 @@ class Shop:
         )
 
     async def endpoint(self, url: str, *types: str, **params: Any) -> stripe.WebhookEndpoint:
-        return await self.api.webhook_endpoints.create_async(
-            {"url": url, "enabled_events": list(types), "connect": True, **params}  # type: ignore[typeddict-item]  # types are plain text here
-        )
+        asked: Any = {"url": url, "enabled_events": list(types), "connect": True, **params}
+        return await self.api.webhook_endpoints.create_async(asked)
 
 
 def payment_parameters(card: str = "pm_card_visa", **params: Any) -> Any:

@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import pytest
 import stripe
@@ -12,10 +13,8 @@ async def balances(shop: Shop) -> tuple[int, int]:
 
 
 async def transactions(shop: Shop, **filters: str) -> list[stripe.BalanceTransaction]:
-    listed = await shop.api.balance_transactions.list_async(
-        {"limit": 7, **filters},  # type: ignore[typeddict-item]  # filters by name
-        shop.on_account(),
-    )
+    params: Any = {"limit": 7, **filters}
+    listed = await shop.api.balance_transactions.list_async(params, shop.on_account())
     return [transaction async for transaction in listed.auto_paging_iter()]
 
 

@@ -93,6 +93,7 @@ async def test_decline_is_402_and_leaves_a_failed_charge(
         await shop.give(card)
     error = declined.value.error
     assert error is not None
+    assert error.payment_intent is not None
     assert (declined.value.http_status, error.code, error.decline_code) == (402, code, decline_code)
     intent = await shop.api.payment_intents.retrieve_async(
         error.payment_intent.id, {"expand": ["latest_charge"]}, shop.on_account()
@@ -120,6 +121,7 @@ async def test_three_d_secure(shop: Shop, sandbox: Sandbox, outcome: str) -> Non
     assert intent.status == "requires_action"
     assert intent.next_action is not None
     assert intent.next_action.type == "redirect_to_url"
+    assert intent.client_secret is not None
     assert intent.client_secret.startswith(intent.id)
     path = f"payment_intents/{intent.id}/authentication"
     assert "error" not in sandbox.control("POST", path, {"outcome": outcome})

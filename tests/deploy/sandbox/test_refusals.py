@@ -75,7 +75,7 @@ async def test_wrong_key_unknown_account_and_unknown_path(shop: Shop, sandbox: S
         await stranger.open_account()
     assert unknown.value.http_status == 401
     assert "anotherKey" not in str(unknown.value)
-    await stranger.http.close_async()
+    await stranger.close()
     shop.account = "acct_0000000000000000"
     with pytest.raises(stripe.PermissionError) as forbidden:
         await shop.give()

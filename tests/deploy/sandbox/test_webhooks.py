@@ -65,7 +65,8 @@ async def test_endpoints_are_listed_changed_and_deleted(shop: Shop, receiver: Re
     endpoint = await shop.endpoint(receiver.url, "payout.paid")
     listed = await shop.api.webhook_endpoints.list_async()
     assert [(each.id, "secret" in each) for each in listed.data] == [(endpoint.id, False)]
-    await shop.api.webhook_endpoints.update_async(endpoint.id, {"enabled_events": [SUCCEEDED]})
+    types: Any = {"enabled_events": [SUCCEEDED]}
+    await shop.api.webhook_endpoints.update_async(endpoint.id, types)
     await shop.give()
     await receiver.wait_for(1)
     await shop.api.webhook_endpoints.update_async(endpoint.id, {"disabled": True})

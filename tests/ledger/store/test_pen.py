@@ -9,7 +9,7 @@ from amply_verify import tree
 from amply_verify.entry import parse_entry
 from ledger.store import pen, waiting
 from ledger.store.waiting import WaitingRow
-from tests.ledger.database import Database, append
+from tests.ledger.database import Database, append, until
 from tests.ledger.making import ORIGIN, donation, genesis, name, refund
 
 A, B, PLATFORM = (name("org", letter) for letter in "ABP")
@@ -30,14 +30,9 @@ async def test_what_is_appended_is_what_the_next_writer_continues(database: Data
     assert (held.state.size, held.state.platform, held.next_offset) == (5, PLATFORM, 6)
     assert held.state.last_time == rows[-1]["recorded_at"]
     balances = await database.fetch("SELECT account, amount FROM ledger.balances ORDER BY account")
-    assert [tuple(row) for row in balances] == [
-        ("Assets:Stripe", -1500),
-        ("Income:Donations", 1500),
-    ]
-    heads = {
-        row["organization"]: row for row in await database.fetch("SELECT * FROM ledger.chains")
-    }
-    assert (heads[A]["seq"], heads[A]["head"]) == (3, leaves[-1])
+    assert dict(map(tuple, balances)) == {"Assets:Stripe": -1500, "Income:Donations": 1500}
+    head = await database.fetch("SELECT seq, head FROM ledger.chains WHERE organization = $1", A)
+    assert tuple(head[0]) == (3, leaves[-1])
 
 
 async def test_a_writer_that_was_overtaken_cannot_append(database: Database) -> None:
@@ -64,7 +59,10 @@ async def test_taking_the_pen_waits_for_an_append_under_way(database: Database) 
         await transaction.start()
         await append(first, old, [genesis(PLATFORM)])
         taking = asyncio.create_task(pen.take(second, 0, ORIGIN, "new", patience_ms=60_000))
-        await until_blocked(database)
+        await until(
+            lambda: database.value("SELECT count(*) FROM pg_locks WHERE NOT granted"),
+            "the new writer waits",
+        )
         await transaction.commit()
         assert (await taking).state.size == 1
 
@@ -73,7 +71,7 @@ async def test_taking_the_pen_ends_an_append_that_hangs(database: Database) -> N
     first = await asyncpg.connect(database.role_dsn("bookkeeping"))
     async with database.connect("bookkeeping") as second:
         old = await pen.take(first, 0, ORIGIN, "old")
-        await first.execute("BEGIN")
+        await first.transaction().start()
         await append(first, old, [genesis(PLATFORM)])
         new = await pen.take(second, 0, ORIGIN, "new", patience_ms=100)
         assert (new.epoch, new.state.size) == (old.epoch + 1, 0)
@@ -81,12 +79,6 @@ async def test_taking_the_pen_ends_an_append_that_hangs(database: Database) -> N
             await first.execute("COMMIT")
     first.terminate()
     assert await database.value("SELECT count(*) FROM ledger.entries") == 0
-
-
-async def until_blocked(database: Database) -> None:
-    async with asyncio.timeout(10), database.connect() as connection:
-        while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0.01)
 
 
 async def test_an_unknown_log_is_said_to_be_unknown(database: Database) -> None:

@@ -1,5 +1,6 @@
 """What the database refuses, whoever asks and whatever our own code believes."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -7,6 +8,7 @@ import asyncpg
 import pytest
 
 from deploy.postgres.migrate import ROLES
+from tests.engines import LoopThread
 from tests.ledger.database import Database
 from tests.ledger.making import NOON, donation, genesis, name
 
@@ -16,6 +18,7 @@ INSERT = """
         donor_seal, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 GROW = "UPDATE ledger.writers SET size = size + $1, frontier = $2, last_time = now() WHERE log = 0"
+REFUSALS = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
 FACTS = ("ledger.entries", "ledger.checkpoints", "ledger.publications")
 
 
@@ -36,10 +39,13 @@ def row(**changes: Any) -> tuple[Any, ...]:
     return tuple((values | changes).values())
 
 
-@pytest.fixture
-async def three(database: Database) -> Database:
-    await database.record(genesis(PLATFORM), genesis(A), donation(A, 1))
-    return database
+@pytest.fixture(scope="module")
+def three(postgres_database: Callable[[], str], engine_loop: LoopThread) -> Database:
+    """Three entries that no test of this module adds to."""
+    made = Database(postgres_database())
+    engine_loop.run(made.prepare())
+    engine_loop.run(made.record(genesis(PLATFORM), genesis(A), donation(A, 1)))
+    return made
 
 
 #: After entries 0 to 2, of which A has seq 0 and 1.
@@ -91,9 +97,7 @@ async def test_nobody_changes_or_removes_a_fact(
             f"DELETE FROM {table}",
             f"TRUNCATE {table} CASCADE",
         ):
-            with pytest.raises(
-                (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
-            ):
+            with pytest.raises(REFUSALS):
                 await connection.execute(statement)
     assert await three.value("SELECT count(*) FROM ledger.entries") == 3
 
@@ -110,20 +114,18 @@ async def test_balances_that_do_not_sum_to_zero_are_refused(three: Database) -> 
 
 
 async def test_a_log_cannot_go_back(three: Database) -> None:
-    for change in (
-        "epoch = epoch - 1",
-        "next_offset = next_offset - 1",
-        "last_time = '2020-01-01'",
-    ):
+    changes = ("epoch = epoch - 1", "next_offset = next_offset - 1", "last_time = '2020-01-01'")
+    for change in changes:
         with pytest.raises(asyncpg.CheckViolationError):
             await three.fetch(f"UPDATE ledger.writers SET {change}")
     with pytest.raises(asyncpg.CheckViolationError):
         await three.fetch("UPDATE ledger.writers SET size = 1, frontier = $1", bytes(32))
 
 
-async def test_checkpoints_only_grow_and_cover_only_what_is_recorded(three: Database) -> None:
+async def test_checkpoints_only_grow_and_cover_only_what_is_recorded(database: Database) -> None:
+    await database.record(genesis(PLATFORM), genesis(A), donation(A, 1))
     claim = "INSERT INTO ledger.checkpoints VALUES (0, $1, $2, 'note', 1)"
-    async with three.connect("checkpoints") as connection:
+    async with database.connect("checkpoints") as connection:
         await connection.execute(claim, 2, bytes(32))
         for size in (1, 2, 4):
             with pytest.raises(asyncpg.IntegrityConstraintViolationError):
@@ -131,12 +133,13 @@ async def test_checkpoints_only_grow_and_cover_only_what_is_recorded(three: Data
         await connection.execute(claim, 3, bytes(32))
 
 
-async def test_tenants_see_their_own_openings_balances_and_no_others(three: Database) -> None:
+async def test_tenants_see_their_own_openings_balances_and_no_others(database: Database) -> None:
     fund = name("fund", B)
-    await three.record(genesis(B), donation(B, 2, visibility="internal_only"))
-    assert await three.value("SELECT count(*) FROM ledger.openings") == 4
+    await database.record(genesis(PLATFORM), genesis(A), donation(A, 1))
+    await database.record(genesis(B), donation(B, 2, visibility="internal_only"))
+    assert await database.value("SELECT count(*) FROM ledger.openings") == 4
     counts = {}
-    async with three.connect("edge") as connection:
+    async with database.connect("edge") as connection:
         for scope in ("", A, B, f"{A},{B}"):
             async with connection.transaction():
                 await connection.execute("SELECT set_config('app.organizations', $1, true)", scope)
@@ -144,10 +147,10 @@ async def test_tenants_see_their_own_openings_balances_and_no_others(three: Data
                 balances = await connection.fetchval("SELECT count(*) FROM read.balances")
                 counts[scope] = (openings, balances)
     assert counts == {"": (0, 0), A: (1, 2), B: (3, 2), f"{A},{B}": (4, 4)}
-    async with three.connect("operations") as connection:
+    async with database.connect("operations") as connection:
         assert await connection.fetchval("SELECT count(*) FROM ledger.openings") == 0
         assert await connection.fetchval("SELECT count(*) FROM ledger.funds") == 0
         for part in range(4):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetchval(f"SELECT count(*) FROM ledger.openings_{part}")
-    assert await three.value("SELECT currency FROM ledger.funds WHERE id = $1", fund) == "EUR"
+    assert await database.value("SELECT currency FROM ledger.funds WHERE id = $1", fund) == "EUR"

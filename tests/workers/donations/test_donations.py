@@ -26,6 +26,7 @@ from topics.registry import (
     PAYMENTS_PROCESSING,
 )
 from workers.donations import decisions
+from workers.donations.decisions import Status
 from workers.donations.worker import WORKER
 
 SEEDS = range(5)
@@ -202,9 +203,10 @@ async def test_one_batch_of_many_gifts_of_many_organizations(bench: Bench) -> No
 def test_folding_is_sorted_and_keeps_the_highest_status() -> None:
     now = datetime.now(UTC)
     organization = new("org")
+    said: list[tuple[str, Status]] = [("b", "captured"), ("a", "pending"), ("b", "failed")]
     changes = [
         decisions.Change(organization=organization, id=name, status=status, updated_at=now)
-        for name, status in (("b", "captured"), ("a", "pending"), ("b", "failed"))
+        for name, status in said
     ]
     folded = decisions.fold(changes)
     assert [(change.id, change.status) for change in folded] == [

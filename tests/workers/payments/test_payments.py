@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.identifiers import time_of
+from contracts.identifiers import random_id, time_of
 from contracts.payments import (
     PaymentActionRequired,
     PaymentCaptured,
@@ -45,6 +45,15 @@ async def test_gift_is_charged_directly_and_captured_with_stripes_own_figures(
     again = scene.event("charge.updated", body.charge)
     assert await scene.settle(again, told, promised, replace(promised, id=told.id)) == []
     assert len(await scene.sandbox.intents(scene.account)) == 1
+
+
+async def test_gift_whose_outcome_is_known_is_not_asked_about_again(scene: Scene) -> None:
+    promised = scene.gift()
+    await scene.settle(promised)
+    unreachable: Any = None
+    scene.payments = replace(scene.payments, stripe=unreachable)
+    assert await scene.settle(replace(promised, id=random_id(promised.time))) == []
+    assert await scene.bench.set_aside(WORKER) == []
 
 
 async def test_event_that_overtakes_our_own_record_finds_its_gift(scene: Scene) -> None:

@@ -118,6 +118,7 @@ async def test_what_spicedb_forgot_is_brought_again(
     await bench.settle(
         WORKER, spicedb, [asked(organization, change("touch", organization, u)) for u in users]
     )
+    before = await token_of(bench, organization)
     token = await spicedb.write([change("delete", organization, user) for user in users])
     assert not await may(engines, organization, users[0], token)
     connection = await asyncpg.connect(bench.role_dsn("permissions"))
@@ -127,8 +128,10 @@ async def test_what_spicedb_forgot_is_brought_again(
     finally:
         await connection.close()
     assert count >= 3
+    newer = await token_of(bench, organization)
+    assert newer not in {before, token}
     for user in users:
-        assert await may(engines, organization, user, token)
+        assert await may(engines, organization, user, newer)
 
 
 async def test_relation_that_the_schema_lacks_waits_for_the_schema(

@@ -47,9 +47,7 @@ async def prepare_probe(superuser: str) -> ProbeDatabase:
 
 
 @pytest.fixture(scope="session")
-def probe_database(
-    postgres_database: Callable[[], str], engine_loop: LoopThread
-) -> ProbeDatabase:
+def probe_database(postgres_database: Callable[[], str], engine_loop: LoopThread) -> ProbeDatabase:
     return engine_loop.run(prepare_probe(postgres_database()))
 
 
@@ -121,9 +119,7 @@ async def bench(probe_database: ProbeDatabase) -> AsyncIterator[Callable[[str], 
 async def lab(
     engines: Addresses, probe_database: ProbeDatabase, tmp_path: Path
 ) -> AsyncIterator[Lab]:
-    lab = Lab(
-        probe_database.superuser, probe_database.worker, engines.kafka_bootstrap, tmp_path
-    )
+    lab = Lab(probe_database.superuser, probe_database.worker, engines.kafka_bootstrap, tmp_path)
     await provision(lab.bootstrap, [lab.topic])
     # What other tests' workers sent, to topics that nobody made, would only hold up a relay.
     await lab.fetch("DELETE FROM messages.outbox")

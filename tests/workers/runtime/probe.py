@@ -106,9 +106,7 @@ async def write(
             message.body.number,
             os.getpid(),
         )
-        follow_up = replace(
-            topic_of(topic.name + ".next"), senders=frozenset({transaction.sender})
-        )
+        follow_up = replace(topic_of(topic.name + ".next"), senders=frozenset({transaction.sender}))
         transaction.send(follow_up, message.body, cause=message)
 
 
@@ -164,7 +162,8 @@ def worker_of(kind: str, name: str, topic: Topic[Order]) -> Worker:
 
 def allow_refusals(name: str) -> None:
     """Let the test's worker send refusals, as the registry lets the real ones."""
-    effects.MESSAGES_REFUSED = replace(MESSAGES_REFUSED, senders=frozenset({name}))
+    changed = replace(MESSAGES_REFUSED, senders=frozenset({name}))
+    vars(effects).update(MESSAGES_REFUSED=changed)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ PROBE = (str(ROOT / "tests" / "workers" / "runtime" / "probe.py"),)
 RELAY = ("-m", "workers", "relay")
 
 
-async def until(
-    condition: Callable[[], Awaitable[Any]], what: str, timeout_s: float = 60
-) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], what: str, timeout_s: float = 60) -> Any:
     """The first true answer; fails with `what` was waited for."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -117,7 +117,9 @@ async def test_a_parked_message_that_turns_out_bad_dies_and_its_key_goes_on(benc
     key = f"stuck-{worker.name}"
     await worker.outside(key, "down")
     await worker.batches.settle([worker.deliver(1, key, behaviour="outside")])
-    await worker.batches.settle([worker.deliver(2, key, behaviour="refuse"), worker.deliver(3, key)])
+    await worker.batches.settle(
+        [worker.deliver(2, key, behaviour="refuse"), worker.deliver(3, key)]
+    )
     await worker.outside(key, "up")
     while any(disposition == "parked" for disposition, _, _ in await worker.aside()):
         await worker.try_until_quiet()
@@ -125,6 +127,28 @@ async def test_a_parked_message_that_turns_out_bad_dies_and_its_key_goes_on(benc
     assert [code for _, code, _ in await worker.aside()] == ["too_odd"]
     sent = await worker.sent(MESSAGES_REFUSED.name)
     assert sum(worker.name.encode() in row["value"] for row in sent) == 1
+
+
+async def test_a_message_is_never_recorded_without_its_call(bench: Bench) -> None:
+    worker = bench("act")
+    key = f"stuck-{worker.name}"
+    await worker.outside(key, "down")
+    await worker.batches.settle([worker.deliver(1, key, behaviour="outside")])
+    await worker.outside(key, "up")
+    make_calls = worker.batches.calls.make
+
+    async def make_calls_while_the_key_recovers(items: Any) -> None:
+        await make_calls(items)
+        while await worker.aside():
+            await worker.try_until_quiet()
+
+    worker.batches.calls.make = make_calls_while_the_key_recovers
+    await worker.batches.settle([worker.deliver(2, key), worker.deliver(3, key)])
+    assert await worker.effects() == [(key, 1)], "not called when parked, so not recorded"
+    worker.batches.calls.make = make_calls
+    while await worker.aside():
+        await worker.try_until_quiet()
+    assert await worker.effects() == [(key, 1), (key, 2), (key, 3)]
 
 
 async def test_a_missing_grant_halts_and_kills_nothing(bench: Bench) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+from typing import Any
 
 import pytest
 
+from tests.workers.runtime.probe import order
 from tests.workers.runtime.processes import Lab, orders, until
 
 
@@ -12,9 +14,7 @@ from tests.workers.runtime.processes import Lab, orders, until
 @pytest.mark.parametrize("step", ["runtime.before_commit", "runtime.committed"])
 async def test_a_killed_worker_loses_and_doubles_nothing(lab: Lab, kind: str, step: str) -> None:
     await lab.publish(orders(lab.topic, 200), lab.topic)
-    doomed = await lab.start(
-        PROBE_KIND=kind, AMPLY_RECORDS_MAX="20", AMPLY_FAILPOINT=f"{step}:3"
-    )
+    doomed = await lab.start(PROBE_KIND=kind, AMPLY_RECORDS_MAX="20", AMPLY_FAILPOINT=f"{step}:3")
     assert await asyncio.wait_for(doomed.wait(), 60) == -signal.SIGKILL, lab.logs()
     assert lab.marker(step).exists()
     assert 0 < len(await lab.effects()) < 200
@@ -26,16 +26,12 @@ async def test_a_killed_worker_loses_and_doubles_nothing(lab: Lab, kind: str, st
     assert await lab.committed(lab.name, lab.topic) == 200
 
 
-async def test_sigterm_lets_the_handler_finish_and_commits(lab: Lab) -> None:
+async def handling_a_slow_message(lab: Lab) -> Any:
+    """A process that has handled message 0 and is in the middle of message 1."""
     process = await lab.start(PROBE_KIND="decide")
     await lab.publish(orders(lab.topic, 1), lab.topic)
     await lab.all_took_effect(1)
-    (slow,) = orders(lab.topic, 1, start=1)
-    slow = type(slow)(
-        **{name: getattr(slow, name) for name in ("id", "type", "time", "organization", "cause")},
-        body=slow.body.model_copy(update={"behaviour": "slow"}),
-    )
-    await lab.publish([slow], lab.topic)
+    await lab.publish([order(lab.topic, 1, behaviour="slow")], lab.topic)
 
     async def handling() -> bool:
         sql = (
@@ -45,9 +41,29 @@ async def test_sigterm_lets_the_handler_finish_and_commits(lab: Lab) -> None:
         return bool(await lab.fetch(sql, f"amply-{lab.name}"))
 
     await until(handling, "the slow message is being handled")
+    return process
+
+
+async def test_sigterm_lets_the_handler_finish_and_commits(lab: Lab) -> None:
+    process = await handling_a_slow_message(lab)
     await lab.stop(process)
     assert await lab.effects() == {0: 1, 1: 1}
     assert await lab.committed(lab.name, lab.topic) == 2
+
+
+async def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(lab: Lab) -> None:
+    process = await handling_a_slow_message(lab)
+    process.send_signal(signal.SIGTERM)
+
+    async def stopping() -> bool:
+        return '"stopping"' in lab.logs()
+
+    await until(stopping, "the first signal was taken")
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 30) == 1
+    assert await lab.effects() == {0: 1}
+    await lab.start(PROBE_KIND="decide")
+    await lab.all_took_effect(2)
 
 
 async def test_two_processes_share_the_work_and_hand_it_over(lab: Lab) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from deploy.postgres import migrate
 from tests.workers.runtime.conftest import SECRET, ProbeDatabase
 from tests.workers.runtime.processes import RELAY, Lab, orders, until
-from deploy.postgres import migrate
 from topics import codec, outbox
 
 
@@ -45,12 +45,10 @@ def relay_variables(database: ProbeDatabase) -> dict[str, str]:
 
 
 def first_sights(records: list[Any]) -> list[Any]:
-    seen = set()
-    return [
-        record
-        for record in records
-        if not (record.headers[1][1] in seen or seen.add(record.headers[1][1]))
-    ]
+    by_id: dict[bytes, Any] = {}
+    for record in records:
+        by_id.setdefault(dict(record.headers)["ce_id"], record)
+    return list(by_id.values())
 
 
 @pytest.mark.parametrize("step", ["relay.acknowledged", "relay.deleted"])
@@ -59,9 +57,7 @@ async def test_a_killed_relay_loses_nothing_and_keeps_the_order(
 ) -> None:
     records = encoded(lab, 2500)
     await queue(lab, records)
-    doomed = await lab.start(
-        RELAY, **relay_variables(probe_database), AMPLY_FAILPOINT=f"{step}:2"
-    )
+    doomed = await lab.start(RELAY, **relay_variables(probe_database), AMPLY_FAILPOINT=f"{step}:2")
     assert await asyncio.wait_for(doomed.wait(), 60) == -signal.SIGKILL, lab.logs()
     assert lab.marker(step).exists()
     assert await waiting(lab) > 0
@@ -90,7 +86,9 @@ async def test_one_relay_relays_and_the_next_takes_over(
     second = await lab.start(RELAY, **relay_variables(probe_database))
 
     async def both_connected() -> bool:
-        sql = "SELECT count(*) AS number FROM pg_stat_activity WHERE application_name = 'amply-relay'"
+        sql = (
+            "SELECT count(*) AS number FROM pg_stat_activity WHERE application_name = 'amply-relay'"
+        )
         return bool((await lab.fetch(sql))[0]["number"] == 2)
 
     await until(both_connected, "the second relay waits for its turn")
