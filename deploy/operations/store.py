@@ -15,6 +15,9 @@ FIGURES: Final = """
 """
 
 DATABASE_EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+PERMISSIONS_WRITTEN: Final = """
+    SELECT EXISTS (SELECT FROM read.permission_tokens WHERE organization = $1)
+"""
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
 
 
@@ -33,3 +36,8 @@ async def organization_id(connection: Any, slug: str) -> str | None:
     """The id behind a slug, if there is such an organization."""
     found: str | None = await connection.fetchval(ORGANIZATION_ID, slug)
     return found
+
+
+async def permissions_written(connection: Any, organization: str) -> bool:
+    """Whether SpiceDB was told of the organization."""
+    return bool(await connection.fetchval(PERMISSIONS_WRITTEN, organization))

@@ -73,7 +73,7 @@ class Receipts:
         return receipt.render(entry["bytes"], openings, entry["index"], proof, note)
 
     async def _openings(self, key: ApiKey, organization: str, entry: str) -> dict[str, bytes]:
-        shows_donor = True and await self._authorization.is_allowed(
+        shows_donor = DONOR_SCOPE in key.scopes and await self._authorization.is_allowed(
             Question(f"organization:{organization}", "view_donors", f"api_key:{key.id}")
         )
         openings: dict[str, bytes] = {}

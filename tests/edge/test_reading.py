@@ -23,7 +23,10 @@ def scribe(stand: Stand) -> Scribe:
     return Scribe(stand)
 
 
-async def another_key(stand: Stand, organization: str, *scopes: str) -> str:
+async def another_key(
+    stand: Stand, organization: str, *scopes: str, is_told: bool = True
+) -> tuple[str, str]:
+    """A further key of the organization: secret and id."""
     async with stand.edge_connection() as connection:
         key = await create_api_key(
             connection,
@@ -33,8 +36,20 @@ async def another_key(stand: Stand, organization: str, *scopes: str) -> str:
             name="another",
             scopes=scopes,
         )
-    await stand.apply_permissions(organization)
-    return key.secret
+    if is_told:
+        await stand.apply_permissions(organization)
+    return key.secret, key.id
+
+
+async def allow(stand: Stand, organization: str, relation: str, key: str) -> None:
+    """One relationship between an organization and an API key."""
+    change = RelationshipChange(
+        operation="touch",
+        resource=f"organization:{organization}",
+        relation=relation,
+        subject=f"api_key:{key}",
+    )
+    await stand.change_permissions((change,))
 
 
 async def project(stand: Stand, organization: str, donation: str, status: str, **more: Any) -> None:
@@ -77,8 +92,8 @@ async def test_a_gift_is_there_right_after_its_post(stand: Stand, edge: Served) 
 async def test_only_keys_of_the_organization_see_a_gift(stand: Stand, edge: Served) -> None:
     registered, stranger = await stand.register(), await stand.register()
     location = (await edge.donate(gift(registered.id), registered.key.secret)).headers["Location"]
-    other = await another_key(stand, registered.id, "donations:read")
-    writer = await another_key(stand, registered.id, "donations:write")
+    other, _ = await another_key(stand, registered.id, "donations:read")
+    writer, _ = await another_key(stand, registered.id, "donations:write")
     for path in (location, f"{location}/receipt"):
         seen = await edge.get(path, stranger.key.secret)
         assert (seen.status, seen.code) == (404, "donation_not_found")
@@ -91,16 +106,7 @@ async def test_only_keys_of_the_organization_see_a_gift(stand: Stand, edge: Serv
 
 async def test_a_collector_sees_what_it_collected(stand: Stand, edge: Served) -> None:
     shop, charity = await stand.register(), await stand.register()
-    await stand.change_permissions(
-        (
-            RelationshipChange(
-                operation="touch",
-                resource=f"organization:{charity.id}",
-                relation="scope_donation_create",
-                subject=f"api_key:{shop.key.id}",
-            ),
-        )
-    )
+    await allow(stand, charity.id, "scope_donation_create", shop.key.id)
     posted = await edge.donate(gift(charity.id), shop.key.secret)
     own = await edge.donate(gift(charity.id), charity.key.secret)
     assert (posted.status, own.status) == (202, 202)
@@ -154,7 +160,7 @@ async def test_a_failure_says_why(stand: Stand, edge: Served) -> None:
 
 async def test_a_client_secret_is_for_its_creator_only(stand: Stand, edge: Served) -> None:
     registered = await stand.register()
-    other = await another_key(stand, registered.id, "donations:read")
+    other, _ = await another_key(stand, registered.id, "donations:read")
     posted = await edge.donate(gift(registered.id), registered.key.secret)
     donation = posted.json["id"]
     key = keys.derive(stand.settings.master_key, "client-secret")
@@ -203,9 +209,22 @@ async def test_a_receipt_is_refused_until_a_checkpoint_covers_it_and_verifies_th
     await verified(bare.body, tmp_path)
     assert opened(bare) == set()
     # Without the scope for donors it proves the gift, not whose it is.
-    partial = await receipt(secret=await another_key(stand, registered.id, "donations:read"))
+    secret, identifier = await another_key(stand, registered.id, "donations:read")
+    await allow(stand, registered.id, "scope_donor_read", identifier)
+    partial = await receipt(secret=secret)
     await verified(partial.body, tmp_path)
     assert opened(partial) == {"money", "details"}
+    # Nor is the scope enough where SpiceDB was not told.
+    secret, identifier = await another_key(
+        stand, registered.id, "donations:read", "donors:read", is_told=False
+    )
+    assert opened(await receipt(secret=secret)) == {"money", "details"}
+    await allow(stand, registered.id, "scope_donor_read", identifier)
+
+    async def shows_donor() -> bool:
+        return opened(await receipt(secret=secret)) == {"donor", "money", "details"}
+
+    await until(shows_donor, "the refusal is forgotten")
     assert (await receipt("?openings=some")).code == "query_not_accepted"
 
 

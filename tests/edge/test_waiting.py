@@ -54,3 +54,24 @@ async def test_the_time_bounds_the_wait_and_closing_ends_it() -> None:
     waiters.close()
     async with asyncio.timeout(20):
         assert await waiting == 0
+
+
+async def test_everybody_who_waits_for_a_key_wakes() -> None:
+    waiters: Waiters[str] = Waiters()
+    state = {"value": 0, "looks": 0}
+    all_wait = asyncio.Event()
+
+    async def look() -> int:
+        state["looks"] += 1
+        if state["looks"] == 10:  # Each looked before it waits and once more.
+            all_wait.set()
+        return state["value"]
+
+    waiting = [
+        asyncio.create_task(waiters.until("a", look, lambda value: value > 0, 60)) for _ in range(5)
+    ]
+    await all_wait.wait()
+    state["value"] = 3
+    waiters.wake("a")
+    async with asyncio.timeout(20):
+        assert await asyncio.gather(*waiting) == [3] * 5
