@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,6 +91,7 @@ def _describe(error: ValidationError) -> str:
     )
 
 
+@lru_cache(maxsize=4096)  # Few organizations send many messages, and the check is slow.
 def _parse_organization(text: bytes) -> str:
     # Checked, because it names the rows that the reader's transaction may see.
     organization = text.decode("ascii")

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exports, latency, posts, starts, writer
+from tests.benchmarks import exports, latency, posts, starts
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ FIGURES = (
     Figure("latency", latency.measure),
     Figure("posts", posts.measure),
     Figure("import", posts.measure_import),
-    Figure("writer", writer.measure),
     Figure("exports", exports.measure),
 )
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from amply_verify.entry import is_organization_id
 from contracts.entries import EntryRequested, PostingRequested
 from contracts.identifiers import time_of, type_id
 from contracts.message import Envelope

@@ -38,6 +38,8 @@ from workers.settings import Settings, required
 #: The number of the log, which is also the partition of its requests.
 LOG: Final = 0
 BATCH_REQUESTS_MAX: Final = 1000
+#: How many requests are decoded before the loop looks whether the database has answered.
+SLICE_REQUESTS: Final = 50
 POLL_MS: Final = 500
 GARBAGE_OBJECTS: Final = 50_000
 #: How often dead letters that a person released, and the age of what waits, are looked at.
@@ -172,7 +174,13 @@ class _Writer:
         records = await reader.poll(BATCH_REQUESTS_MAX, POLL_MS)
         self._health.pulse()
         self._busy = len(records) == BATCH_REQUESTS_MAX
-        return [read(Delivery.of(record)) for record in records]
+        items: list[Incoming] = []
+        for start in range(0, len(records), SLICE_REQUESTS):
+            items += [
+                read(Delivery.of(record)) for record in records[start : start + SLICE_REQUESTS]
+            ]
+            await asyncio.sleep(0)
+        return items
 
     async def _tend(self, recorder: Recorder) -> list[Incoming]:
         """Now and then: measure what waits, and take up dead letters that a person released."""

@@ -7,7 +7,9 @@ import signal
 
 import pytest
 
+from contracts.entries import EntryRequested
 from contracts.identifiers import caused_id
+from contracts.message import Envelope
 from tests.ledger.database import until
 from tests.ledger.making import name
 from tests.workers.ledger_stand import Stand, entry_id, genesis, gift, requested
@@ -163,13 +165,18 @@ async def test_killed_around_its_commit_it_records_everything_once(stand: Stand,
     await stand.publish([last := gift(a, "last")])
     await keep_sending_until(dying, stand, a, messages)
     writer = await stand.start("bookkeeping")
+    epoch = "SELECT epoch = 2 FROM ledger.writers"
+    await until(lambda: stand.database.value(epoch), "the new writer has the pen")
     messages.append(last)
     assert sorted(await stand.recorded(len(messages))) == sorted(map(entry_id, messages))
     await stand.stop(writer)
 
 
 async def keep_sending_until(
-    dying: "asyncio.Task[None]", stand: Stand, organization: str, messages: list[object]
+    dying: "asyncio.Task[None]",
+    stand: Stand,
+    organization: str,
+    messages: list[Envelope[EntryRequested]],
 ) -> None:
     """Give a process that started late the further batches that it dies at."""
     number = 1000

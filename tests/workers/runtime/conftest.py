@@ -13,7 +13,7 @@ from deploy.embedded import Addresses
 from deploy.postgres import migrate
 from tests.engines import LoopThread
 from tests.workers.runtime import probe
-from tests.workers.runtime.processes import Lab
+from tests.workers.runtime.processes import Lab, until
 from topics.delivery import Delivery
 from topics.provision import provision
 from workers.runtime.batch import Batches
@@ -98,10 +98,14 @@ class Bench:
             answer,
         )
 
-    async def try_until_quiet(self) -> None:
-        """Try the parked messages for as long as one of them leaves the queue."""
-        while await self.parked.try_due():
-            continue
+    async def recover(self) -> None:
+        """Try the parked messages until none is left."""
+
+        async def none_left() -> bool:
+            await self.parked.try_due()
+            return all(disposition == "dead" for disposition, _, _ in await self.aside())
+
+        await until(none_left, "no message is parked")
 
 
 @pytest.fixture

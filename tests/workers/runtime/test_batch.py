@@ -101,11 +101,10 @@ async def test_what_cannot_be_done_now_is_parked_with_its_key_and_recovers_in_or
     codes = [(disposition, code) for disposition, code, _ in await worker.aside()]
     assert codes == [("parked", "transient"), ("parked", "behind"), ("parked", "behind")]
     assert (await worker.aside())[0][2] == "the outside is down"
-    await worker.try_until_quiet()
+    await worker.parked.try_due()
     assert len(await worker.aside()) == 3, "still down"
     await worker.outside(stuck, "up")
-    while await worker.aside():
-        await worker.try_until_quiet()
+    await worker.recover()
     assert [number for key, number in await worker.effects() if key == stuck] == [1, 3, 4]
     await worker.batches.settle(first)
     assert len(await worker.effects()) == 6, "a redelivery after the recovery changes nothing"
@@ -121,8 +120,7 @@ async def test_a_parked_message_that_turns_out_bad_dies_and_its_key_goes_on(benc
         [worker.deliver(2, key, behaviour="refuse"), worker.deliver(3, key)]
     )
     await worker.outside(key, "up")
-    while any(disposition == "parked" for disposition, _, _ in await worker.aside()):
-        await worker.try_until_quiet()
+    await worker.recover()
     assert await worker.effects() == [(key, 1), (key, 3)]
     assert [code for _, code, _ in await worker.aside()] == ["too_odd"]
     sent = await worker.sent(MESSAGES_REFUSED.name)
@@ -139,15 +137,13 @@ async def test_a_message_is_never_recorded_without_its_call(bench: Bench) -> Non
 
     async def make_calls_while_the_key_recovers(items: Any) -> None:
         await make_calls(items)
-        while await worker.aside():
-            await worker.try_until_quiet()
+        await worker.recover()
 
     worker.batches.calls.make = make_calls_while_the_key_recovers
     await worker.batches.settle([worker.deliver(2, key), worker.deliver(3, key)])
     assert await worker.effects() == [(key, 1)], "not called when parked, so not recorded"
     worker.batches.calls.make = make_calls
-    while await worker.aside():
-        await worker.try_until_quiet()
+    await worker.recover()
     assert await worker.effects() == [(key, 1), (key, 2), (key, 3)]
 
 
