@@ -225,8 +225,23 @@ class Platform:
     async def _start_processes(self) -> str:
         for name in PROCESSES:
             await self.supervisor.start(self.command_of(name))
-        await asyncio.gather(*(self._wait_for(name, self.health_url(name)) for name in PROCESSES))
+        await asyncio.gather(*(self.ready(name) for name in PROCESSES))
+        await self._wait_for_permissions()
         return self.settings["AMPLY_URL"]
+
+    async def _wait_for_permissions(self) -> None:
+        """A new organization is refused until SpiceDB was told of it."""
+        organization = self.data.recall("organization")["id"]
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        connection = await asyncpg.connect(self.superuser_dsn)
+        try:
+            while not await store.permissions_written(connection, organization):
+                if time.monotonic() > deadline:
+                    log = self.supervisor.log_of("permissions")
+                    raise NotReadyError(f"the organization's permissions are not there; see {log}")
+                await asyncio.sleep(_POLL_S)
+        finally:
+            await connection.close()
 
     async def ready(self, name: str) -> None:
         """Wait until the process says that it is ready; NotReadyError after a minute."""

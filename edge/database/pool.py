@@ -14,6 +14,7 @@ import asyncpg
 from edge.database import store
 from edge.errors import ProblemError
 from topics.outbox import AnyConnection
+from topics.sessions import leave_as_is
 
 ACQUIRE_S_MAX: Final = 3.0
 COMMAND_S_MAX: Final = 10.0
@@ -33,10 +34,6 @@ AWAY: Final = (
 )
 
 
-async def _leave_as_is(_: Any) -> None:
-    """No session state to undo: a scope is set for its transaction, and nothing else is."""
-
-
 class Database:
     """A pool that opens its connections when they are first needed."""
 
@@ -53,7 +50,7 @@ class Database:
             timeout=ACQUIRE_S_MAX,
             command_timeout=COMMAND_S_MAX,
             max_inactive_connection_lifetime=300,
-            reset=_leave_as_is,
+            reset=leave_as_is,
             server_settings={"application_name": "amply edge"},
         )
 

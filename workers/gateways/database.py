@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from topics.outbox import AnyConnection
+from topics.sessions import leave_as_is
 
 # Text, because asyncpg's classes take no parameters outside the type checker.
 Pool: TypeAlias = "asyncpg.Pool[Any]"
@@ -15,7 +16,12 @@ Pool: TypeAlias = "asyncpg.Pool[Any]"
 def open_pool(settings: Mapping[str, str]) -> AbstractAsyncContextManager[Any]:
     """A small pool on `AMPLY_POSTGRES`, beside the runtime's; it starts without a server too."""
     return asyncpg.create_pool(
-        settings["AMPLY_POSTGRES"], min_size=0, max_size=4, timeout=5, command_timeout=30
+        settings["AMPLY_POSTGRES"],
+        min_size=0,
+        max_size=4,
+        timeout=5,
+        command_timeout=30,
+        reset=leave_as_is,
     )
 
 

@@ -48,5 +48,6 @@ async def record(
 WORKER = Worker(
     name="notifications",
     routes=[Act(registry.ENTRIES_RECORDED, thank, record)],
+    gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
     resources=open_notifications,
 )

@@ -21,6 +21,9 @@ from workers.payments.decisions import (
 )
 from workers.runtime.worker import Refused
 
+# Rows are found by LATERAL subqueries that the planner cannot merge: until a table has statistics,
+# and in a cached plan long after, it would rather read all rows of an organization.
+
 # The second branch sees the table as it was before the insert: exactly one of the two has a row.
 OPEN: Final = """
     WITH asked AS (
@@ -42,8 +45,11 @@ OPEN: Final = """
     ), stored AS (
         SELECT * FROM opened
         UNION ALL
-        SELECT organization, donation, s.state, s.attempt, s.account
-        FROM payments.attempts AS s JOIN asked USING (organization, donation)
+        SELECT a.organization, a.donation, s.state, s.attempt, s.account
+        FROM asked AS a CROSS JOIN LATERAL (
+            SELECT * FROM payments.attempts AS s
+            WHERE s.organization = a.organization AND s.donation = a.donation OFFSET 0
+        ) AS s
     )
     SELECT s.organization, s.donation, s.state::text, s.attempt, s.account,
         coalesce(o.usable, false) AS usable
@@ -54,12 +60,16 @@ BY_OBJECT: Final = """
         SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS a (organization, object)
     )
     SELECT q.organization, q.object, s.state::text, s.account, s.payment_intent, s.request
-    FROM asked AS q JOIN payments.attempts AS s
-        ON s.organization = q.organization AND s.payment_intent = q.object
+    FROM asked AS q CROSS JOIN LATERAL (
+        SELECT * FROM payments.attempts AS s
+        WHERE s.organization = q.organization AND s.payment_intent = q.object OFFSET 0
+    ) AS s
     UNION ALL
     SELECT q.organization, q.object, s.state::text, s.account, s.payment_intent, s.request
-    FROM asked AS q JOIN payments.attempts AS s
-        ON s.organization = q.organization AND s.charge = q.object
+    FROM asked AS q CROSS JOIN LATERAL (
+        SELECT * FROM payments.attempts AS s
+        WHERE s.organization = q.organization AND s.charge = q.object OFFSET 0
+    ) AS s
 """
 BY_DONATION: Final = """
     SELECT state::text, account, payment_intent, request FROM payments.attempts
@@ -84,9 +94,10 @@ ADVANCE: Final = """
             AS m (organization, donation, state, payment_intent)
         ORDER BY organization, donation, state DESC
     ), locked AS (
-        SELECT a.organization, a.donation FROM payments.attempts AS a
-        JOIN moves USING (organization, donation)
-        ORDER BY a.organization, a.donation FOR UPDATE OF a
+        SELECT found.* FROM moves AS m CROSS JOIN LATERAL (
+            SELECT a.organization, a.donation FROM payments.attempts AS a
+            WHERE a.organization = m.organization AND a.donation = m.donation FOR UPDATE
+        ) AS found
     )
     UPDATE payments.attempts AS a
     SET state = m.state, payment_intent = coalesce(a.payment_intent, m.payment_intent)
@@ -102,9 +113,10 @@ CAPTURE: Final = """
             AS m (organization, donation, payment_intent, charge, balance_transaction)
         ORDER BY organization, donation
     ), locked AS (
-        SELECT a.organization, a.donation FROM payments.attempts AS a
-        JOIN moves USING (organization, donation)
-        ORDER BY a.organization, a.donation FOR UPDATE OF a
+        SELECT found.* FROM moves AS m CROSS JOIN LATERAL (
+            SELECT a.organization, a.donation FROM payments.attempts AS a
+            WHERE a.organization = m.organization AND a.donation = m.donation FOR UPDATE
+        ) AS found
     )
     UPDATE payments.attempts AS a
     SET state = 'captured', payment_intent = m.payment_intent, charge = m.charge,

@@ -70,5 +70,8 @@ async def open_payouts(settings: Mapping[str, str]) -> AsyncIterator[Payouts]:
 
 
 WORKER = Worker(
-    name="payouts", routes=[Act(registry.STRIPE_EVENTS, look, record)], resources=open_payouts
+    name="payouts",
+    routes=[Act(registry.STRIPE_EVENTS, look, record)],
+    gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
+    resources=open_payouts,
 )

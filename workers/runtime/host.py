@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from prometheus_client import Gauge
 
+from topics.sessions import leave_as_is
 from workers.runtime import limits as limits_module
 from workers.runtime.batch import Batches
 from workers.runtime.calls import wait
@@ -40,7 +41,7 @@ class ConsumerBrokenError(RuntimeError):
 async def run(worker: Worker, settings: Settings) -> None:
     """Work until told to stop; ConsumerBrokenError when that is no longer possible."""
     health = Health()
-    polls = Polls()
+    polls = Polls(worker.gather_s)
     limits = limits_module.load(settings.variables)
     async with AsyncExitStack() as stack:
         stopping = await stack.enter_async_context(running(settings, health))
@@ -83,6 +84,7 @@ async def open_pool(dsn: str, name: str) -> AsyncIterator[Any]:
             "lock_timeout": "10s",
             "idle_in_transaction_session_timeout": "60s",
         },
+        reset=leave_as_is,
     )
     try:
         yield pool

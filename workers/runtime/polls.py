@@ -11,9 +11,14 @@ from typing import Any
 
 
 class Polls:
-    """When the consumer last got an answer to a poll, and what it is assigned."""
+    """When the consumer last got an answer to a poll, and what it is assigned.
 
-    def __init__(self) -> None:
+    After a poll that brought records, the next one waits `gather_s` seconds.
+    """
+
+    def __init__(self, gather_s: float = 0.0) -> None:
+        self._gather_s = gather_s
+        self._brought_records = False
         self.last_at = time.monotonic()
         self.failing_since: float | None = None
         self.consumer: Any = None
@@ -23,6 +28,8 @@ class Polls:
         poll = consumer.getmany
 
         async def getmany(*partitions: Any, **options: Any) -> Any:
+            if self._brought_records:
+                await asyncio.sleep(self._gather_s)
             try:
                 records = await poll(*partitions, **options)
             except Exception:
@@ -30,6 +37,7 @@ class Polls:
                 raise
             self.last_at = time.monotonic()
             self.failing_since = None
+            self._brought_records = bool(records)
             return records
 
         consumer.getmany = getmany

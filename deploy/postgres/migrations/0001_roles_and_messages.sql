@@ -2,6 +2,10 @@
 --
 -- One schema and one role per owner; only the owner writes its schema, others read through views in
 -- schema "read". Roles belong to the cluster: another database may have made them, or be making them.
+--
+-- In all migrations, the keys of tenant tables start with what tells rows apart and end with the
+-- organization: with the organization first, a planner without statistics reads all rows of a large
+-- organization to find one.
 
 DO $$
 DECLARE

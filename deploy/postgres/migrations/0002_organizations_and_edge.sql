@@ -52,8 +52,8 @@ CREATE TABLE edge.donor_profiles (
     person_hash  bytea       NOT NULL CHECK (octet_length(person_hash) = 32),
     wrapped_key  bytea       NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization, id),
-    UNIQUE (organization, person_hash)
+    PRIMARY KEY (id, organization),
+    UNIQUE (person_hash, organization)
 ) PARTITION BY HASH (organization);
 
 -- A request that was answered 202, and its answer, kept so that a retry gets the same one.
@@ -67,7 +67,7 @@ CREATE TABLE edge.requests (
     created_by      text        NOT NULL,
     answer          bytea       NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization, environment, route, idempotency_key)
+    PRIMARY KEY (idempotency_key, organization, environment, route)
 ) PARTITION BY HASH (organization);
 CREATE INDEX requests_by_donation ON edge.requests (donation);
 

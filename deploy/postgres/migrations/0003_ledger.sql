@@ -76,7 +76,7 @@ CREATE TABLE ledger.openings (
     plain        bytea,
     profile      text,
     ciphertext   text,
-    PRIMARY KEY (organization, entry_id, section),
+    PRIMARY KEY (entry_id, organization, section),
     CHECK ((section = 'donor') = (plain IS NULL)),
     CHECK ((plain IS NULL) = (ciphertext IS NOT NULL) AND (plain IS NULL) = (profile IS NOT NULL))
 ) PARTITION BY HASH (organization);

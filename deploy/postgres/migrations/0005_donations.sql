@@ -26,7 +26,7 @@ CREATE TABLE donations.donations (
     seq                 bigint,
     created_at          timestamptz,
     updated_at          timestamptz      NOT NULL,
-    PRIMARY KEY (organization, id)
+    PRIMARY KEY (id, organization)
 ) PARTITION BY HASH (organization);
 
 DO $$

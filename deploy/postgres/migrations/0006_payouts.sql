@@ -9,7 +9,7 @@ CREATE TABLE payouts.movements (
     status              text        NOT NULL CHECK (status IN ('paid')),
     balance_transaction text        NOT NULL,
     requested_at        timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization, payout, status)
+    PRIMARY KEY (payout, status, organization)
 );
 
 -- Events that moved nothing here, and why. "not_booked" wants a person's look: money came back from the bank.

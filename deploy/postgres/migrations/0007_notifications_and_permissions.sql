@@ -9,7 +9,7 @@ CREATE TABLE notifications.mails (
     outcome      text        NOT NULL CHECK (outcome IN ('sent', 'nothing_to_send', 'refused')),
     smtp_code    integer     CHECK ((smtp_code IS NOT NULL) = (outcome = 'refused')),
     settled_at   timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization, entry_id)
+    PRIMARY KEY (entry_id, organization)
 ) PARTITION BY HASH (organization);
 
 DO $$

@@ -98,6 +98,7 @@ async def test_what_cannot_be_done_now_is_parked_with_its_key_and_recovers_in_or
     await worker.batches.settle(first)
     await worker.batches.settle([worker.deliver(4, stuck), worker.deliver(5, free)])
     assert await worker.effects() == [(free, 0), (free, 2), (free, 5)]
+    assert {number for key, number in await worker.calls() if key == stuck} <= {1}
     codes = [(disposition, code) for disposition, code, _ in await worker.aside()]
     assert codes == [("parked", "transient"), ("parked", "behind"), ("parked", "behind")]
     assert (await worker.aside())[0][2] == "the outside is down"
