@@ -21,6 +21,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != supervisor:  # It died before the kernel was asked.
         sys.exit("the supervisor is gone")
+    os.nice(int(os.environ.pop("AMPLY_NICENESS")))
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 

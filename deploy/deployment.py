@@ -71,6 +71,10 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
 #: The edge serves its health beside its API; every other process on a port of its own.
 WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")
 
+#: On a machine of few processors, accepting gifts comes before handling those accepted.
+FRONT: Final = ("edge", "relay")
+BEHIND: Final = 5
+
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
@@ -169,6 +173,7 @@ def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Com
                     else {}
                 ),
             },
+            niceness=0 if name in FRONT else BEHIND,
         )
         for name, (arguments, role, names) in PROCESSES.items()
     ]

@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ import asyncpg
 
 from deploy import demonstration, registration
 from deploy.deployment import (
+    BEHIND,
     DATABASE,
     ORIGIN,
     PORT_DEFAULT,
@@ -211,7 +212,7 @@ class Platform:
             arguments = ("--port", self.settings["AMPLY_STRIPE"].rsplit(":", 1)[1])
             folder = ("--data", str(self.data.path / "sandbox"))
             environment = {"AMPLY_STRIPE_KEY": self.settings["AMPLY_STRIPE_KEY"]}
-            command = Command(name, ("deploy.sandbox", *arguments, *folder), environment)
+            command = Command(name, ("deploy.sandbox", *arguments, *folder), environment, BEHIND)
         elif name == "mail_sink":
             arguments = ("--port", self.settings["AMPLY_SMTP"].rsplit(":", 1)[1])
             folder = ("--directory", str(self.data.path / "mail"))
@@ -220,7 +221,7 @@ class Platform:
             known = {one.name: one for one in commands(self.settings, self._dsn_of)}
             command = known[name]
         override = self._overrides.get(name, {})
-        return Command(name, command.arguments, {**command.environment, **override})
+        return replace(command, environment={**command.environment, **override})
 
     async def _start_processes(self) -> str:
         for name in PROCESSES:

@@ -26,11 +26,15 @@ _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A process: `name` for people and logs, module and its arguments, settings."""
+    """A process: `name` for people and logs, module and its arguments, settings.
+
+    `niceness` is how far it stands back when processors are scarce, 0 to 19.
+    """
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
+    niceness: int = 0
 
 
 @dataclass(slots=True)
@@ -101,6 +105,7 @@ class Supervisor:
                 env={
                     **environment,
                     **child.command.environment,
+                    "AMPLY_NICENESS": str(child.command.niceness),
                     "AMPLY_SUPERVISOR": str(os.getpid()),
                 },
                 stdin=asyncio.subprocess.DEVNULL,

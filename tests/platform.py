@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,6 @@ import pytest
 from deploy.client import EdgeClient
 from deploy.deployment import DataDirectory
 from deploy.platform import Platform
-from deploy.supervisor import Command
 from tests.engines import LoopThread
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Running:
     async def replace(self, loop: LoopThread, name: str, settings: Mapping[str, str]) -> None:
         """Run a process anew with further settings, ready again afterwards."""
         command = self.platform.command_of(name)
-        changed = Command(name, command.arguments, {**command.environment, **settings})
+        changed = replace(command, environment={**command.environment, **settings})
         await self.on_loop(loop, self.platform.supervisor.replace(changed))
         await self.on_loop(loop, self.platform.ready(name))
 

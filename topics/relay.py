@@ -43,6 +43,7 @@ TEND_INBOX: Final = "SELECT messages.tend_inbox(current_date, $1, $2)"
 ROWS_MAX: Final = 1000
 BYTES_MAX: Final = 8_000_000
 POLL_S: Final = 1.0
+GATHER_S: Final = 0.01
 HOLD_S: Final = 10.0
 TEND_S: Final = 3600.0
 INBOX_DAYS_AHEAD: Final = 7
@@ -170,6 +171,9 @@ class Relay:
             self._measure(rows[0]["age_s"] if rows else 0.0)
             if rows:
                 await self._relay(connection, publisher, rows)
+                if len(rows) < ROWS_MAX:
+                    # Under load messages gather; a message on an idle platform leaves at once.
+                    await self._pause(stopping, GATHER_S)
             elif not stopping.is_set():
                 await self._pause(self._wake, POLL_S)
 

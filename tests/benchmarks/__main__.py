@@ -1,4 +1,4 @@
-"""`make benchmark`: measure the figures and print them as a table. `FIGURES="post path"` picks some.
+"""`make benchmark`: measure the figures, print a table. `FIGURES="posts latency"` picks some.
 
 Each figure says what it measures and what it should reach. Nothing here is a test: a slow machine
 prints slow figures. Everything runs on loopback, bounded in count, and stops by itself.

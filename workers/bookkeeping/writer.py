@@ -6,7 +6,6 @@ anew, since a lost connection leaves open whether the last batch was committed.
 """
 
 import asyncio
-import gc
 import os
 import socket
 import time
@@ -41,7 +40,6 @@ BATCH_REQUESTS_MAX: Final = 1000
 #: How many requests are decoded before the loop looks whether the database has answered.
 SLICE_REQUESTS: Final = 50
 POLL_MS: Final = 500
-GARBAGE_OBJECTS: Final = 50_000
 #: How often dead letters that a person released, and the age of what waits, are looked at.
 TEND_S: Final = 1.0
 RELEASED_MAX: Final = 100
@@ -69,9 +67,6 @@ async def run(settings: Settings) -> None:
     again, and the log line says what a person has to do.
     """
     origin = required(settings.variables, "AMPLY_LOG_ORIGIN", "the log's origin, <host>/log/0")
-    # A batch makes many objects and no cycles; looking for some took a third of the decoding time.
-    gc.freeze()
-    gc.set_threshold(GARBAGE_OBJECTS, 20, 50)
     health = Health()
     recorded = asyncio.Event()
     writer = _Writer(settings, origin, health, recorded)

@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from ledger.keys import KeyRing
 from ledger.personal_data import open_donor
 from workers.gateways.database import Pool, open_pool
+from workers.gateways.grouping import Grouped
 from workers.gateways.smtp_gateway import MailGateway, open_mail
+from workers.notifications import store
 from workers.notifications.decisions import Letterhead, recipient_of
 from workers.notifications.store import Material
 from workers.settings import required, secret_file
@@ -21,6 +24,8 @@ class Notifications:
     pool: Pool
     keys: KeyRing
     letterhead: Letterhead
+    #: The material for the mail of (organization, entry).
+    load: Grouped[tuple[str, str], Material | None]
 
     def recipient(self, material: Material) -> str | None:
         """Where the donor gets mail; None when there is no donor, key or address."""
@@ -40,4 +45,5 @@ async def open_notifications(settings: Mapping[str, str]) -> AsyncIterator[Notif
         required(settings, "AMPLY_URL", "the platform's public base URL").rstrip("/"),
     )
     async with open_pool(settings) as pool, open_mail(settings) as mail:
-        yield Notifications(mail, pool, keys, letterhead)
+        load = Grouped(partial(store.load, pool))
+        yield Notifications(mail, pool, keys, letterhead, load)

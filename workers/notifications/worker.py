@@ -19,7 +19,7 @@ async def thank(message: Envelope[EntryRecorded], notifications: Notifications) 
         return None
     if not decisions.concerns_donor(entry):
         return Settled("nothing_to_send")
-    material = await store.load(notifications.pool, message)
+    material = await notifications.load((message.organization, entry.entry_id))
     if material is None or material.settled:
         return None
     recipient = notifications.recipient(material)

@@ -7,7 +7,11 @@ coordinator has died of something it did not expect, and nothing in the library 
 import asyncio
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
+
+#: A poll returns as soon as there are records. FastStream's own, shorter polls would each be
+#: followed by a pause as long as the poll, in which records wait.
+POLL_MS: Final = 200
 
 
 class Polls:
@@ -31,7 +35,7 @@ class Polls:
             if self._brought_records:
                 await asyncio.sleep(self._gather_s)
             try:
-                records = await poll(*partitions, **options)
+                records = await poll(*partitions, **{**options, "timeout_ms": POLL_MS})
             except Exception:
                 self.failing_since = self.failing_since or time.monotonic()
                 raise
