@@ -73,7 +73,7 @@ WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")
 
 #: On a machine of few processors, accepting gifts comes before handling those accepted.
 FRONT: Final = ("edge", "relay")
-BEHIND: Final = 15
+BEHIND: Final = 19
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Group commit: requests that arrive together share one database transaction.
 
-Rules: an idle committer commits at once; a busy one gathers up to 128 items or 5 ms. An item that
+Rules: an idle committer commits at once; a busy one gathers up to 128 items or 5 ms. Up to three
+batches are under way, since a commit mostly waits: for statements, for the disk. An item that
 was taken in is carried to its end even when whoever waits for it has gone. When a batch fails for a
 reason that lies in an item, its halves are tried alone, so that one item cannot fail the others.
 """
@@ -17,6 +18,7 @@ ITEMS_MAX: Final = 128
 GATHER_S_MAX: Final = 0.005
 #: Below this many items in the last batch, gathering would only delay.
 _BUSY_FROM: Final = 4
+AT_ONCE_MAX: Final = 3
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -39,6 +41,7 @@ class GroupCommit(Generic[Item, Result]):
         self._arrived = asyncio.Event()
         self._closing = False
         self._last = 0
+        self._under_way: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,6 +66,7 @@ class GroupCommit(Generic[Item, Result]):
         while True:
             if not self._waiting:
                 if self._closing:
+                    await asyncio.gather(*self._under_way)
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -72,7 +76,11 @@ class GroupCommit(Generic[Item, Result]):
             batch = [self._waiting.popleft() for _ in range(min(ITEMS_MAX, len(self._waiting)))]
             self._last = len(batch)
             self._observe(len(batch))
-            await self._settle(batch)
+            task = asyncio.create_task(self._settle(batch))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            if len(self._under_way) >= AT_ONCE_MAX:
+                await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
 
     async def _gather(self) -> None:
         loop = asyncio.get_running_loop()

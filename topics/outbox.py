@@ -15,10 +15,12 @@ from topics.topic import Topic
 AnyConnection: TypeAlias = "Connection[Any] | PoolConnectionProxy[Any]"
 
 QUEUE: Final = """
-    INSERT INTO messages.outbox (topic, partition, key, headers, value)
-    SELECT * FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::text[], $5::bytea[])
+    WITH queued AS (
+        INSERT INTO messages.outbox (topic, partition, key, headers, value)
+        SELECT * FROM unnest($1::text[], $2::integer[], $3::bytea[], $4::text[], $5::bytea[])
+    )
+    SELECT pg_notify('outbox', '')
 """
-WAKE: Final = "SELECT pg_notify('outbox', '')"
 
 
 class NotASenderError(RuntimeError):
@@ -33,7 +35,7 @@ def prepare(sender: str, topic: Topic[BodyT], message: Envelope[BodyT]) -> codec
 
 
 async def queue(connection: AnyConnection, records: Iterable[codec.Record]) -> None:
-    """Insert records, in order, as the transaction's last statements.
+    """Insert records, in order, as the transaction's last statement.
 
     Last, because a row's position is taken at the insert and the relay reads by position: the
     shorter the time from insert to commit, the fewer rows are overtaken.
@@ -49,7 +51,6 @@ async def queue(connection: AnyConnection, records: Iterable[codec.Record]) -> N
         [spell_headers(row.headers) for row in rows],
         [row.value for row in rows],
     )
-    await connection.execute(WAKE)
 
 
 def spell_headers(headers: codec.Headers) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -127,7 +128,8 @@ class Acceptance:
         people = {gift.donation: person for gift in gifts if (person := self._person(gift))}
         if not people:
             return {}
-        profiles = await self._profiles(connection, gifts, people)
+        known = {people[gift.donation] for gift in gifts if _has_address(gift)}
+        profiles = await self._profiles(connection, gifts[0].now, set(people.values()), known)
         sealed = {}
         for gift in gifts:
             value = decisions.donor_value(gift.request.donor)
@@ -149,15 +151,17 @@ class Acceptance:
     async def _profiles(
         self,
         connection: AnyConnection,
-        gifts: Sequence[Gift],
-        people: dict[str, tuple[str, bytes]],
+        now: datetime,
+        wanted: set[tuple[str, bytes]],
+        known: set[tuple[str, bytes]],
     ) -> dict[tuple[str, bytes], tuple[str, bytes]]:
-        """Each person's profile and data key, made where there is none."""
-        wanted = set(people.values())
-        rows = list(await store.find_profiles(connection, sorted(wanted)))
+        """Each person's profile and data key, made where there is none.
+
+        Only those in `known` can have one: who gave no address is a new person each time.
+        """
+        rows = list(await store.find_profiles(connection, sorted(known))) if known else []
         missing = wanted - {(row["organization"], row["person_hash"]) for row in rows}
         if missing:
-            now = gifts[0].now
             fresh = []
             for organization, person in missing:
                 profile = type_id("prof", random_id(now))
@@ -175,3 +179,8 @@ class Acceptance:
             )
             for row in rows
         }
+
+
+def _has_address(gift: Gift) -> bool:
+    donor = gift.request.donor
+    return donor is not None and decisions.person_of(donor) is not None

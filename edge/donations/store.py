@@ -19,9 +19,13 @@ FIND_REQUEST: Final = """
     SELECT fingerprint, donation, answer FROM edge.requests
     WHERE organization = $1 AND environment = $2 AND route = $3 AND idempotency_key = $4
 """
+# One look-up by key for each person: a planner without statistics would read all of them.
 FIND_PROFILES: Final = """
-    SELECT organization, person_hash, id, wrapped_key FROM edge.donor_profiles
-    WHERE (organization, person_hash) IN (SELECT * FROM unnest($1::text[], $2::bytea[]))
+    SELECT found.* FROM unnest($1::text[], $2::bytea[]) AS asked (organization, person_hash)
+    CROSS JOIN LATERAL (
+        SELECT organization, person_hash, id, wrapped_key FROM edge.donor_profiles AS p
+        WHERE p.organization = asked.organization AND p.person_hash = asked.person_hash OFFSET 0
+    ) AS found
 """
 CREATE_PROFILES: Final = """
     INSERT INTO edge.donor_profiles (organization, person_hash, id, wrapped_key)

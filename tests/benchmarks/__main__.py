@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exports, latency, posts, starts
+from tests.benchmarks import exports, latency, ledger_writer, posts, starts
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ FIGURES = (
     Figure("latency", latency.measure),
     Figure("posts", posts.measure),
     Figure("import", posts.measure_import),
+    Figure("writer", ledger_writer.measure),
     Figure("exports", exports.measure),
 )
 
