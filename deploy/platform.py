@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -203,7 +204,7 @@ class Platform:
         shown["AMPLY_POSTGRES"] = self._dsn_of["operations"]
         addresses = {name: self.health_url(name) for name in PROCESSES}
         (self.data.path / "processes.json").write_text(json.dumps(addresses, indent=1) + "\n")
-        lines = [f"export {name}='{value}'\n" for name, value in sorted(shown.items())]
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(shown.items())]
         write_private(self.data.environment_file, "".join(lines))
 
     def command_of(self, name: str) -> Command:

@@ -2,7 +2,9 @@
 
 import typer
 
-from deploy.cli import donations, operations, up
+from deploy.cli.donations import donate, export, import_gifts
+from deploy.cli.operations import dead_letters, replay, status
+from deploy.cli.up import up
 
 app = typer.Typer(
     name="amply",
@@ -10,14 +12,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command("up")(up.up)
-app.command("status")(operations.status)
-app.command("donate")(donations.donate)
-app.command("import")(donations.import_gifts)
-app.command("replay")(operations.replay)
-app.add_typer(operations.dead_letters, name="dead-letters")
+app.command("up")(up)
+app.command("status")(status)
+app.command("donate")(donate)
+app.command("import")(import_gifts)
+app.command("replay")(replay)
+app.add_typer(dead_letters, name="dead-letters")
 ledger = typer.Typer(help="The ledger's public records.", no_args_is_help=True)
-ledger.command("export")(donations.export)
+ledger.command("export")(export)
 app.add_typer(ledger, name="ledger")
 
 

@@ -30,7 +30,7 @@ def environment(data: Path) -> dict[str, str]:
     values: dict[str, str] = {}
     if path.exists():
         for line in path.read_text().splitlines():
-            name, _, value = line.removeprefix("export ").partition("=")
+            name, _, value = line.partition("=")
             values[name] = "".join(shlex.split(value))
     values.update({name: value for name, value in os.environ.items() if name.startswith("AMPLY_")})
     return values
