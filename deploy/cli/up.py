@@ -50,10 +50,12 @@ async def _up(data: Path, once: bool, port: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     status = Status("Starting", console=console)
+    demonstrated = False
     platform = Platform(
         data,
         port=port,
-        report=lambda step: _show(status, step),
+        # What is printed ends with the verdict.
+        report=lambda step: None if demonstrated else _show(status, step),
         complain=lambda name, text: errors.print(f"{name} {text}", style="yellow", markup=False),
     )
     try:
@@ -64,6 +66,7 @@ async def _up(data: Path, once: bool, port: int | None) -> None:
             donation = _demonstrate(platform, time.monotonic() - started)
             if not await _unless_stopped(stop, donation):
                 return
+            demonstrated = True
         if not once:
             console.print("Serving until Ctrl-C.")
             await stop.wait()

@@ -1,0 +1,107 @@
+"""What the person on call runs: status, replay, dead letters, the ledger's export."""
+
+import asyncio
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+
+from tests.checks import amply_verify, checkpoint_covers_everything
+from tests.platform import Running, all_recorded, give, until
+
+
+async def amply(running: Running, *arguments: str, status: int = 0) -> str:
+    """The output of a command; fails when it ends otherwise than expected."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from deploy.cli import main; main()",
+        *arguments,
+        "--data",
+        str(running.data.path),
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == status, output.decode()
+    return output.decode()
+
+
+async def test_status_shows_every_process_ready(running: Running) -> None:
+    output = await amply(running, "status")
+    for name in running.platform.supervisor.processes():
+        if name not in {"sandbox", "mail_sink"}:
+            assert re.search(rf"{name}\s.*yes", output), output
+    assert "outbox_rows: 0" in output
+    assert "checkpoint_size" in output
+
+
+async def test_a_dry_replay_counts_and_a_real_one_changes_nothing(running: Running) -> None:
+    donations = await give(running, 5, prefix="replayed-by-command")
+    await all_recorded(running, donations, 60)
+    before = await running.fetch("SELECT count(*) AS n FROM read.entries")
+    start = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    topic = "payments.captured.v1"
+    dry = await amply(running, "replay", topic, "--from", start, "--dry-run")
+    assert "would be sent" in dry
+    sent = await amply(running, "replay", topic, "--from", start)
+    assert re.search(r"[1-9]\d* sent", sent), sent
+    donations = await give(running, 1, prefix="after-replay-by-command")
+    await all_recorded(running, donations, 60)
+    after = await running.fetch("SELECT count(*) AS n FROM read.entries")
+    assert after[0]["n"] == before[0]["n"] + 1
+
+
+async def test_a_replay_that_makes_no_sense_is_refused_in_a_sentence(running: Running) -> None:
+    output = await amply(
+        running, "replay", "no.such.topic", "--from", "2026-01-01T00:00:00Z", status=2
+    )
+    assert "no topic no.such.topic" in output
+    assert "Traceback" not in output
+    output = await amply(running, "replay", "stripe.events.v1", "--from", "yesterday", status=2)
+    assert "not a time" in output
+
+
+async def test_dead_letters_are_listed_shown_and_released(running: Running) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=running.settings["AMPLY_KAFKA"])
+    await producer.start()
+    try:
+        await producer.send_and_wait("payments.captured.v1", b"0", key=b"poison")
+    finally:
+        await producer.stop()
+
+    async def listed() -> str:
+        rows = await running.fetch(
+            "SELECT position FROM messages.set_aside WHERE worker = 'fees' AND key = 'poison'"
+        )
+        return str(rows[0]["position"]) if rows else ""
+
+    position = await until(listed, what="the poison is a dead letter")
+    assert position in await amply(running, "dead-letters", "list", "--worker", "fees")
+    shown = await amply(running, "dead-letters", "show", position)
+    assert "dead by fees" in shown
+    assert "1 of 1 will be handled again" in await amply(
+        running, "dead-letters", "release", position
+    )
+
+    async def dead_again() -> bool:
+        rows = await running.fetch(
+            "SELECT disposition, attempts FROM messages.set_aside WHERE position = $1",
+            int(position),
+        )
+        return bool(rows[0]["disposition"] == "dead" and rows[0]["attempts"])
+
+    await until(dead_again, what="the worker tried it once more and buried it again")
+
+
+async def test_the_export_that_the_command_writes_verifies(
+    running: Running, tmp_path: Path
+) -> None:
+    await checkpoint_covers_everything(running)
+    path = tmp_path / "ledger.jsonl"
+    slug = running.settings["AMPLY_ORGANIZATION"]
+    await amply(running, "ledger", "export", slug, "--output", str(path))
+    await amply_verify("export", path, "--key", running.vkey_file)
