@@ -277,16 +277,10 @@ async def ignore(
     connection: AnyConnection, ignored: Sequence[tuple[Envelope[StripeEventReceived], Ignored]]
 ) -> None:
     """Keep which events moved nothing, and why."""
+    events = [(message.body, message.organization, verdict.reason) for message, verdict in ignored]
     rows = [
-        (
-            message.body.event,
-            message.body.event_type,
-            message.organization,
-            message.body.account,
-            message.body.object,
-            verdict.reason,
-        )
-        for message, verdict in ignored
+        (event.event, event.event_type, organization, event.account, event.object, reason)
+        for event, organization, reason in events
     ]
     if rows:
         await connection.execute(IGNORE, *[list(column) for column in zip(*rows, strict=True)])

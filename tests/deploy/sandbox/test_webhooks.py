@@ -121,6 +121,7 @@ async def test_duplicated_lost_and_late_deliveries(
     shop: Shop, receiver: Receiver, sandbox: Sandbox
 ) -> None:
     await shop.endpoint(receiver.url, SUCCEEDED)
+    delivered_before = counted(sandbox, "delivered")
     sandbox.fault("WEBHOOK", "duplicate", path="payment_intent.", count=1)
     twice = await shop.give()
     await receiver.wait_for(2)
@@ -134,6 +135,7 @@ async def test_duplicated_lost_and_late_deliveries(
     await receiver.wait_for(4)
     ids = [event["data"]["object"]["id"] for event in receiver.events]
     assert ids == [twice.id, twice.id, prompt.id, late.id]
+    await delivered(sandbox, "delivered", delivered_before + 3)
     lost = await shop.api.events.list_async(
         {"delivery_success": False, "type": SUCCEEDED}, shop.on_account()
     )

@@ -1,6 +1,7 @@
 """Relationships brought to a real SpiceDB, kept, and brought again."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -27,13 +28,8 @@ from workers.permissions import decisions
 from workers.permissions.decisions import Applied
 from workers.permissions.worker import WORKER, fill_again
 
-SCHEMA = """
-definition bench_user {}
-definition bench_organization {
-    relation owner: bench_user
-    permission rule = owner
-}
-"""
+# The platform's own schema: other tests of the session use the same SpiceDB.
+SCHEMA = (Path(__file__).parents[3] / "deploy" / "spicedb" / "schema.zed").read_text()
 
 
 @pytest.fixture
@@ -53,10 +49,10 @@ async def may(engines: Addresses, organization: str, user: str, token: str) -> b
         answer = await PermissionsServiceStub(channel).CheckPermission(
             CheckPermissionRequest(
                 consistency=Consistency(at_least_as_fresh=ZedToken(token=token)),
-                resource=ObjectReference(object_type="bench_organization", object_id=organization),
-                permission="rule",
+                resource=ObjectReference(object_type="organization", object_id=organization),
+                permission="is_owner",
                 subject=SubjectReference(
-                    object=ObjectReference(object_type="bench_user", object_id=user)
+                    object=ObjectReference(object_type="user", object_id=user)
                 ),
             ),
             timeout=10,
@@ -67,9 +63,9 @@ async def may(engines: Addresses, organization: str, user: str, token: str) -> b
 def change(operation: Any, organization: str, user: str) -> RelationshipChange:
     return RelationshipChange(
         operation=operation,
-        resource=f"bench_organization:{organization}",
+        resource=f"organization:{organization}",
         relation="owner",
-        subject=f"bench_user:{user}",
+        subject=f"user:{user}",
     )
 
 
@@ -104,10 +100,10 @@ async def test_changes_arrive_in_order_and_are_kept(
     token = await token_of(bench, organization)
     assert await may(engines, organization, "ana", token)
     assert not await may(engines, organization, "ben", token)
-    assert await held(bench, organization) == ["bench_user:ana"]
+    assert await held(bench, organization) == ["user:ana"]
     await bench.settle(WORKER, spicedb, [asked(organization, change("touch", organization, "ben"))])
     assert await token_of(bench, organization) != token
-    assert await held(bench, organization) == ["bench_user:ana", "bench_user:ben"]
+    assert await held(bench, organization) == ["user:ana", "user:ben"]
 
 
 async def test_what_spicedb_forgot_is_brought_again(
@@ -139,7 +135,7 @@ async def test_relation_that_the_schema_lacks_waits_for_the_schema(
 ) -> None:
     organization = new("org")
     unknown = RelationshipChange(
-        operation="touch", resource="bench_planet:1", relation="owner", subject="bench_user:ana"
+        operation="touch", resource="planet:1", relation="owner", subject="user:ana"
     )
     await bench.settle(WORKER, spicedb, [asked(organization, unknown)])
     assert await bench.set_aside(WORKER) == [("parked", "transient")]
