@@ -59,7 +59,7 @@ async def test_a_process_killed_at_a_named_step_loses_and_doubles_nothing(
     await running.replace(engine_loop, process, {})
     running.accepted.update(donations)
     await assert_ledger_holds_exactly(running, running.accepted)
-    await assert_receipts_verify(running, random.Random(SEED).sample(sorted(donations), 10))
+    await assert_receipts_verify(running, donations)
 
 
 @pytest.mark.parametrize("process", ["sandbox", "payouts", "permissions", "notifications"])
@@ -73,6 +73,7 @@ async def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
     await all_recorded(running, donations, TIMEOUT_S)
     running.accepted.update(donations)
     await assert_ledger_holds_exactly(running, running.accepted)
+    await assert_receipts_verify(running, donations)
 
 
 @pytest.mark.parametrize("engine", ["kafka", "postgres", "spicedb"])
@@ -87,4 +88,4 @@ async def test_an_engine_killed_under_load_loses_and_doubles_nothing(
     await all_recorded(running, donations, TIMEOUT_S)
     running.accepted.update(donations)
     await assert_ledger_holds_exactly(running, running.accepted)
-    await assert_receipts_verify(running, random.Random(SEED).sample(sorted(donations), 10))
+    await assert_receipts_verify(running, donations)
