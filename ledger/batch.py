@@ -4,14 +4,16 @@ Pure: requests and state in, entries and a new state out. Rules (decisions 15 to
 - a request whose id is recorded is skipped; the first of equals in a batch wins;
 - an organization's entries wait for its genesis, an entry with a `ref` for what it names; each is
   appended in the batch that records what it waits for, right after it;
+- the two sides of a transfer wait for one another and are appended together or not at all;
 - a refused request stops no other one, of its organization or of any other;
+- a statement or a census is computed by the ledger itself from the log as it stands, so it is
+  decided in a batch of its own, and no request from outside may be one;
 - an entry's time is the later of the previous entry's and the batch's clock, and a clock more than
   60 s behind the log stops the writer: something is wrong with it.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -19,8 +21,10 @@ from amply_verify.entry import is_entry_id, is_organization_id
 from amply_verify.errors import InvalidError, MoneyError
 from amply_verify.kinds import KINDS
 from amply_verify.money import Line
+from ledger import transfers
 from ledger.accounts import ASSETS, is_known
 from ledger.chain import Fund, Head, Known, LogState
+from ledger.decision import Appended, BalanceKey, Decision, Refusal, Waiting
 from ledger.entry import Composed, Composer, Request, spell_time
 
 CLOCK_LAG_MAX: Final = timedelta(seconds=60)
@@ -28,51 +32,9 @@ CLOCK_LAG_MAX: Final = timedelta(seconds=60)
 #: Their figures depend on where in the log they stand, so only the writer itself can know them.
 COMPUTED_KINDS: Final = frozenset(("statement", "census"))
 
-BalanceKey = tuple[str, str, str, str]
-"""Organization, fund, account, currency."""
-
 
 class ClockBehindError(RuntimeError):
     """The database's clock is more than 60 s behind the last entry. Set it right, then restart."""
-
-
-class Refusal(NamedTuple):
-    """Why a request is refused: a code for machines, a sentence for people."""
-
-    request: Request
-    code: str
-    reason: str
-
-
-class Waiting(NamedTuple):
-    """A request and what it waits for: an entry's id, or an organization's for its genesis."""
-
-    request: Request
-    waits_for: str
-
-
-@dataclass(slots=True)  # Not frozen: one is made for each entry, and freezing triples its cost.
-class Appended:
-    """An entry at its place."""
-
-    index: int
-    seq: int
-    request: Request
-    composed: Composed
-
-
-class Decision(NamedTuple):
-    """What a batch comes to, and the state after it. `balances` are changes in minor units."""
-
-    entries: list[Appended]
-    waiting: list[Waiting]
-    refused: list[Refusal]
-    skipped: list[Request]
-    time: datetime
-    state: LogState
-    chains: dict[str, Head]
-    funds: dict[str, Fund]
-    balances: dict[BalanceKey, int]
 
 
 class _Refused(Exception):  # noqa: N818 - an answer to one request, caught in this module
@@ -81,24 +43,48 @@ class _Refused(Exception):  # noqa: N818 - an answer to one request, caught in t
         self.code = code
 
 
+class _Prepared(NamedTuple):
+    """A request that will be an entry: nothing can fail any more."""
+
+    request: Request
+    seq: int
+    composed: Composed
+    funds: dict[str, Fund]
+
+
 def decide(
-    requests: Iterable[Request], state: LogState, known: Known, clock: datetime, composer: Composer
+    requests: Iterable[Request],
+    state: LogState,
+    known: Known,
+    clock: datetime,
+    composer: Composer,
+    *,
+    by_ledger: bool = False,
 ) -> Decision:
     """Decide a batch at the database's `clock`; raises ClockBehindError and nothing else.
 
-    `known` covers the organizations, funds, ids, references and seals of the requests.
+    `known` covers the organizations, funds, ids, references and seals of the requests. `by_ledger`
+    says that the ledger itself computed them from `state`: then they are of COMPUTED_KINDS.
     """
     if state.last_time is not None and clock < state.last_time - CLOCK_LAG_MAX:
         raise ClockBehindError(f"the clock says {clock}, the last entry {state.last_time}")
-    batch = _Batch(state, known, clock, composer)
+    batch = _Batch(state, known, clock, composer, by_ledger)
     for request in requests:
         batch.take(request)
     return batch.decision()
 
 
 class _Batch:
-    def __init__(self, state: LogState, known: Known, clock: datetime, composer: Composer) -> None:
+    def __init__(
+        self,
+        state: LogState,
+        known: Known,
+        clock: datetime,
+        composer: Composer,
+        by_ledger: bool,
+    ) -> None:
         self._before, self._known, self._composer = state, known, composer
+        self._by_ledger = by_ledger
         self._time = max(clock, state.last_time) if state.last_time else clock
         self._spelled_time = spell_time(self._time)
         self._platform = state.platform
@@ -126,6 +112,12 @@ class _Batch:
                 waits_for = self._check(current)
                 if waits_for is None:
                     self._append(current)
+                elif current.kind in transfers.KINDS:
+                    other = self._waiting_side(current, waits_for)
+                    if other is not None:
+                        self._append_both(current, other)
+                        ready += self._release(other)
+                        waits_for = None
             except _Refused as refusal:
                 self._refused.append(Refusal(current, refusal.code, str(refusal)))
                 continue
@@ -184,8 +176,8 @@ class _Batch:
             raise _Refused("unknown_kind", "the ledger has no entries of this kind")
         if not is_organization_id(request.organization) or not is_entry_id(request.id):
             raise _Refused("malformed_entry", "the organization's or the entry's id is malformed")
-        if request.kind in COMPUTED_KINDS:
-            raise _Refused("computed_kind", f"a {request.kind} is computed by the ledger itself")
+        if (request.kind in COMPUTED_KINDS) != self._by_ledger:
+            raise _Refused("computed_kind", "the ledger computes statements and censuses itself")
         head = self._head_of(request.organization)
         if request.kind == "genesis":
             if head is not None:
@@ -199,7 +191,40 @@ class _Batch:
             raise _Refused("wrong_log", "the organization's entries belong to another log")
         if kind.platform and request.organization != self._platform:
             raise _Refused("platform_only", f"a {request.kind} is the platform's to record")
+        if request.kind in transfers.KINDS:
+            return self._other_side(request)
         return self._check_reference(request)
+
+    def _other_side(self, request: Request) -> str:
+        try:
+            return transfers.other_side(request)
+        except transfers.TransferError as error:
+            raise _Refused("malformed_transfer", str(error)) from error
+
+    def _waiting_side(self, request: Request, other_id: str) -> Request | None:
+        """The other side of a transfer, if it waits for this one; it waits no longer."""
+        waiting = self._waiting.get(request.id, [])
+        for place, other in enumerate(waiting):
+            if other.id == other_id:
+                self._waiting_ids.discard(other_id)
+                return waiting.pop(place)
+        return None
+
+    def _append_both(self, one: Request, other: Request) -> None:
+        try:
+            giver, taker = transfers.in_order(one, other)
+            out, into = self._prepare(giver), self._prepare(taker)
+            transfers.check(giver, out.composed.postings, taker, into.composed.postings)
+            if out.funds.keys() & into.funds.keys():
+                raise _Refused("foreign_fund", "both sides name one fund, which is one's only")
+        except transfers.TransferError as error:
+            self._refused.append(Refusal(other, "unmatched_transfer", str(error)))
+            raise _Refused("unmatched_transfer", str(error)) from error
+        except _Refused as refusal:
+            self._refused.append(Refusal(other, refusal.code, f"a side of the transfer: {refusal}"))
+            raise
+        self._place(out)
+        self._place(into)
 
     def _check_reference(self, request: Request) -> str | None:
         if request.ref is None:
@@ -214,6 +239,10 @@ class _Batch:
         return None if owner else request.ref
 
     def _append(self, request: Request) -> None:
+        self._place(self._prepare(request))
+
+    def _prepare(self, request: Request) -> _Prepared:
+        """Compose and check; raises _Refused."""
         head = self._head_of(request.organization)
         seq, prev = (head.seq + 1, head.leaf_hash.hex()) if head else (0, None)
         try:
@@ -228,7 +257,10 @@ class _Batch:
             if seal in self._seals or seal in self._known.seals:
                 raise _Refused("seal_used_twice", "every entry needs a donor seal of its own")
             self._seals.add(seal)
-        # From here on nothing can fail: the request becomes an entry.
+        return _Prepared(request, seq, composed, funds)
+
+    def _place(self, prepared: _Prepared) -> None:
+        request, seq, composed, funds = prepared
         self._entries.append(Appended(self._frontier.size, seq, request, composed))
         if self._frontier.size == 0:
             self._platform = request.organization

@@ -23,6 +23,7 @@ ROLES: Final = (
     "payments",
     "fees",
     "bookkeeping",
+    "books",
     "checkpoints",
     "payouts",
     "notifications",

@@ -13,8 +13,8 @@ from typing import Any, Final
 import asyncpg
 
 from amply_verify.tree import HASH_BYTES, Frontier
-from ledger.batch import Decision
 from ledger.chain import Fund, Head, Known, LogState
+from ledger.decision import Decision
 from ledger.entry import Request
 from ledger.store.connection import AnyConnection
 

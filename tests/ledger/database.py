@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 import pytest
 
 from deploy.postgres import migrate
-from ledger.batch import Decision, decide
+from ledger.batch import decide
+from ledger.decision import Decision
 from ledger.entry import Composer, Request
 from ledger.store import pen
 from ledger.store.pen import Pen
@@ -68,11 +70,17 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, timeout_s: f
         await asyncio.sleep(0.02)
 
 
-async def append(connection: Any, held: Pen, requests: Sequence[Request]) -> Decision:
-    """Record a batch with a pen that was taken before."""
+async def append(
+    connection: Any, held: Pen, requests: Sequence[Request], clock: datetime | None = None
+) -> Decision:
+    """Record a batch with a pen that was taken before.
+
+    With a `clock`, as if it had been recorded then, and out of no topic: the offset stays.
+    """
     known = await pen.look_up(connection, requests, {}, {})
-    clock = await pen.read_clock(connection)
+    offset = held.next_offset + (0 if clock else len(requests))
+    clock = clock or await pen.read_clock(connection)
     decision = decide(requests, held.state, known, clock, Composer(ORIGIN))
     async with connection.transaction():
-        await pen.append(connection, held.epoch, decision, held.next_offset + len(requests))
+        await pen.append(connection, held.epoch, decision, offset)
     return decision

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ledger.batch import Decision, decide
+from ledger.batch import decide
 from ledger.chain import Fund, Head, Known, LogState
+from ledger.decision import Decision
 from ledger.entry import Composer, DonorSeal, Request
 
 ORIGIN = "ledger.example.org/log/0"
@@ -83,10 +84,13 @@ class Book:
     seals: set[str] = field(default_factory=set)
     entries: list[bytes] = field(default_factory=list)
 
-    def decide(self, requests: Iterable[Request], clock: datetime = NOON) -> Decision:
+    def decide(
+        self, requests: Iterable[Request], clock: datetime = NOON, *, by_ledger: bool = False
+    ) -> Decision:
         """Decide and keep what was decided."""
         known = Known(self.chains, self.funds, self.recorded, self.seals)
-        decision = decide(requests, self.state, known, clock, Composer(ORIGIN))
+        composer = Composer(ORIGIN)
+        decision = decide(requests, self.state, known, clock, composer, by_ledger=by_ledger)
         self.state = decision.state
         self.chains |= decision.chains
         self.funds |= decision.funds

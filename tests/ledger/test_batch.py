@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from amply_verify import tree
 from amply_verify.entry import parse_entry
-from ledger.batch import ClockBehindError, Decision
+from ledger.batch import ClockBehindError
+from ledger.decision import Decision
 from ledger.entry import Request, spell_time
 from tests.ledger.making import NOON, ORIGIN, Book, donation, genesis, name, postings, refund, seal
 
@@ -102,6 +103,11 @@ REFUSED: list[tuple[str, Callable[[], Request]]] = [
     ("computed_kind", lambda: donation(PLATFORM, 1, kind="census", donor=None, postings=None)),
     ("computed_kind", lambda: donation(A, 1, kind="statement", donor=None, postings=None)),
 ]
+
+
+def test_what_the_ledger_computes_is_decided_alone(book: Book) -> None:
+    decision = book.decide([donation(A, 1)], by_ledger=True)
+    assert [one.code for one in decision.refused] == ["computed_kind"]
 
 
 def unbalanced() -> list[dict[str, str]]:

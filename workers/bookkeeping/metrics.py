@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ledger.batch import Decision
+from ledger.decision import Decision
 
 _requests: Final = Counter("ledger_requests", "Requests by what became of them", ["outcome"])
 append_seconds: Final = Histogram(

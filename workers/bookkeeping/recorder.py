@@ -7,6 +7,7 @@ whose state is then loaded anew.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -16,8 +17,9 @@ from contracts.entries import EntryRequested
 from contracts.identifiers import caused_id
 from contracts.message import Envelope
 from contracts.messages import MessageRefused
-from ledger.batch import Decision, Refusal, decide
+from ledger.batch import decide
 from ledger.chain import Fund, Head
+from ledger.decision import Decision, Refusal
 from ledger.entry import Composer, Request
 from ledger.store import pen as store
 from ledger.store import waiting
@@ -69,6 +71,18 @@ class Recorder:
         """
         await self._record([*items, *await self._released(requests_of(items))])
 
+    async def record_own(self, requests: Sequence[Request], clock: datetime) -> None:
+        """Record what the ledger itself computed, at `clock`, from the log as it stands.
+
+        Raises FencedError when the log went on under another writer, and what `record` raises.
+        """
+        known = await store.look_up(self.connection, requests, self._chains, self._funds)
+        state = self.pen.state
+        decision = decide(requests, state, known, clock, self.composer, by_ledger=True)
+        async with self.connection.transaction():
+            await store.append(self.connection, self.pen.epoch, decision, self.offset)
+        self._settle(decision, self.offset)
+
     async def _released(self, requests: Collection[Request]) -> list[Incoming]:
         """What waits for these requests, for what waits for them, and so on."""
         released: list[Incoming] = []
@@ -95,8 +109,9 @@ class Recorder:
                 raise
             if len(items) > 1:
                 middle = len(items) // 2
-                await self._record(items[:middle])
-                await self._record(items[middle:])
+                for half in (items[:middle], items[middle:]):
+                    # What the first half left waiting may wait for what is in the second.
+                    await self._record([*half, *await self._released(requests_of(half))])
             else:
                 reason = (
                     f"the database refused it: {type(error).__name__} {constraint or ''}".strip()

@@ -26,6 +26,7 @@ from topics.registry import ENTRIES_REQUESTED
 from workers.bookkeeping import metrics
 from workers.bookkeeping.announcer import Announcer
 from workers.bookkeeping.incoming import Incoming, read, read_released
+from workers.bookkeeping.own_entries import record_due
 from workers.bookkeeping.recorder import NAME, Recorder
 from workers.runtime.calls import wait
 from workers.runtime.failures import delays
@@ -178,10 +179,13 @@ class _Writer:
         return items
 
     async def _tend(self, recorder: Recorder) -> list[Incoming]:
-        """Now and then: measure what waits, and take up dead letters that a person released."""
+        """Now and then: record the ledger's own entries, measure what waits, take up dead letters
+        that a person released.
+        """
         if time.monotonic() - self._tended_at < TEND_S:
             return []
         self._tended_at = time.monotonic()
+        await record_due(recorder)
         age_s, number = await waiting.age(recorder.connection)
         metrics.waiting.set(number)
         metrics.waiting_age.set(age_s)

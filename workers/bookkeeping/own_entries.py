@@ -1,0 +1,63 @@
+"""Entries that the writer makes itself when they are due: the day's census, the month's statements.
+
+Rules: each batch of them is computed from the log exactly as it stands before the batch; due is
+what the database's clock, or the last entry if that is later, says; nothing is due twice.
+"""
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from ledger import census, statement
+from ledger.store import computed
+from ledger.store import pen as store
+from workers.bookkeeping.recorder import NAME, Recorder
+
+#: Statements in one batch: the requests of others wait for it.
+STATEMENTS_MAX: Final = 500
+
+_log = structlog.get_logger(NAME)
+
+
+async def record_due(recorder: Recorder) -> None:
+    """Record what is due; a month of very many organizations takes several calls."""
+    state = recorder.pen.state
+    if state.platform is None:
+        return
+    clock = await store.read_clock(recorder.connection)
+    # What is recorded now has this time, even if the clock was set back a little.
+    now = max(clock, state.last_time) if state.last_time else clock
+    await _record_census(recorder, state.platform, now)
+    await _record_statements(recorder, now)
+
+
+async def _record_census(recorder: Recorder, platform: str, now: datetime) -> None:
+    log = recorder.pen.state.log
+    day = census.day_due(now, await computed.last_census(recorder.connection, log))
+    if day is not None:
+        organizations, root = await computed.members(recorder.connection, log)
+        await recorder.record_own([census.request(log, platform, day, organizations, root)], now)
+        _log.info("census_recorded", day=day.isoformat(), organizations=organizations)
+
+
+async def _record_statements(recorder: Recorder, now: datetime) -> None:
+    log = recorder.pen.state.log
+    at = await computed.stated(recorder.connection, log)
+    if at is None:
+        return
+    month, after = statement.month_due(now, at[0]), at[1]
+    if month is None or not await computed.is_summed_up(recorder.connection, log, month):
+        return
+    figures = await computed.figures(recorder.connection, log, month, after, STATEMENTS_MAX)
+    made = [statement.request(organization, month, some) for organization, some in figures.items()]
+    requests = [one for one in made if one is not None]
+    if requests:
+        await recorder.record_own(requests, now)
+    await computed.state(recorder.connection, log, month, list(figures))
+    _log.info(
+        "statements_recorded",
+        month=month.isoformat(),
+        recorded=len(requests),
+        withheld=len(made) - len(requests),
+    )
