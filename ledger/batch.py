@@ -8,6 +8,7 @@ Pure: requests and state in, entries and a new state out. Rules (decisions 15 to
 - a refused request stops no other one, of its organization or of any other;
 - a statement or a census is computed by the ledger itself from the log as it stands, so it is
   decided in a batch of its own, and no request from outside may be one;
+- a `visibility_change` only widens: what an entry shows is never hidden again;
 - an entry's time is the later of the previous entry's and the batch's clock, and a clock more than
   60 s behind the log stops the writer: something is wrong with it.
 """
@@ -18,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from amply_verify.entry import is_entry_id, is_organization_id
-from amply_verify.errors import InvalidError, MoneyError
+from amply_verify.errors import EntryError, InvalidError, MoneyError
 from amply_verify.kinds import KINDS
 from amply_verify.money import Line
 from ledger import transfers
@@ -26,6 +27,7 @@ from ledger.accounts import ASSETS, is_known
 from ledger.chain import Fund, Head, Known, LogState
 from ledger.decision import Appended, BalanceKey, Decision, Refusal, Waiting
 from ledger.entry import Composed, Composer, Request, spell_time
+from ledger.visibility import Label, is_wider, label_asked
 
 CLOCK_LAG_MAX: Final = timedelta(seconds=60)
 
@@ -50,6 +52,7 @@ class _Prepared(NamedTuple):
     seq: int
     composed: Composed
     funds: dict[str, Fund]
+    label: Label | None
 
 
 def decide(
@@ -99,6 +102,7 @@ class _Batch:
         self._recorded: dict[str, str] = {}
         self._seals: set[str] = set()
         self._balances: defaultdict[BalanceKey, int] = defaultdict(int)
+        self._labels: dict[str, tuple[Request, Label]] = {}
 
     def take(self, request: Request) -> None:
         """Decide a request, then those that waited for it."""
@@ -161,6 +165,7 @@ class _Batch:
             chains=self._chains,
             funds=self._funds,
             balances=dict(self._balances),
+            labels=self._labels,
         )
 
     def _organization_of(self, id: str) -> str | None:  # noqa: A002 - the field's name
@@ -252,15 +257,16 @@ class _Batch:
         except InvalidError as error:
             raise _Refused("malformed_entry", str(error)) from error
         funds = self._check_postings(request.organization, composed.postings)
+        label = self._check_label(request) if request.kind == "visibility_change" else None
         seal = request.donor.seal if request.donor else None
         if seal is not None:
             if seal in self._seals or seal in self._known.seals:
                 raise _Refused("seal_used_twice", "every entry needs a donor seal of its own")
             self._seals.add(seal)
-        return _Prepared(request, seq, composed, funds)
+        return _Prepared(request, seq, composed, funds, label)
 
     def _place(self, prepared: _Prepared) -> None:
-        request, seq, composed, funds = prepared
+        request, seq, composed, funds, label = prepared
         self._entries.append(Appended(self._frontier.size, seq, request, composed))
         if self._frontier.size == 0:
             self._platform = request.organization
@@ -269,8 +275,29 @@ class _Batch:
         self._recorded[request.id] = request.organization
         if funds:
             self._funds |= funds
+        if label is not None and request.ref is not None:
+            self._labels[request.ref] = (request, label)
         for line, amount_minor in composed.postings:
             self._balances[request.organization, *line] += amount_minor
+
+    def _check_label(self, request: Request) -> Label:
+        """The label that a composed `visibility_change` gives; raises _Refused."""
+        try:
+            label = label_asked(request.details or {})
+        except EntryError as error:
+            raise _Refused("malformed_entry", str(error)) from error
+        assert request.ref is not None, "the kind requires a reference, and the entry is composed"
+        if not is_wider(label, self._label_of(request.ref)):
+            raise _Refused("visibility_not_wider", "the entry shows as much as that already")
+        return label
+
+    def _label_of(self, entry: str) -> Label:
+        if entry in self._labels:
+            return self._labels[entry][1]
+        if entry in self._known.labels:
+            return self._known.labels[entry]
+        own = next(one.request for one in self._entries if one.request.id == entry)
+        return Label(own.visibility, own.public_after)
 
     def _check_postings(
         self, organization: str, postings: list[tuple[Line, int]]

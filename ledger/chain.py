@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from amply_verify.tree import Frontier
+from ledger.visibility import Label
 
 
 class Head(NamedTuple):
@@ -42,10 +43,12 @@ class LogState:
 class Known:
     """What is recorded, as far as a batch's requests ask for it.
 
-    `recorded` maps ids and references to their organizations; `seals` are donors' seals (hex).
+    `recorded` maps ids and references to their organizations; `seals` are donors' seals (hex);
+    `labels` are the newest ones of entries whose visibility a request changes.
     """
 
     chains: Mapping[str, Head]
     funds: Mapping[str, Fund]
     recorded: Mapping[str, str]
     seals: Set[str]
+    labels: Mapping[str, Label] = field(default_factory=dict)

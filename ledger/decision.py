@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ledger.chain import Fund, Head, LogState
 from ledger.entry import Composed, Request
+from ledger.visibility import Label
 
 BalanceKey = tuple[str, str, str, str]
 """Organization, fund, account, currency."""
@@ -37,7 +38,10 @@ class Appended:
 
 
 class Decision(NamedTuple):
-    """What a batch comes to, and the state after it. `balances` are changes in minor units."""
+    """What a batch comes to, and the state after it. `balances` are changes in minor units.
+
+    `labels` are the new ones of entries, by their ids, each with the change that gave it.
+    """
 
     entries: list[Appended]
     waiting: list[Waiting]
@@ -48,3 +52,4 @@ class Decision(NamedTuple):
     chains: dict[str, Head]
     funds: dict[str, Fund]
     balances: dict[BalanceKey, int]
+    labels: dict[str, tuple[Request, Label]]

@@ -16,6 +16,7 @@ from amply_verify.tree import HASH_BYTES, Frontier
 from ledger.chain import Fund, Head, Known, LogState
 from ledger.decision import Decision
 from ledger.entry import Request
+from ledger.store import labels
 from ledger.store.connection import AnyConnection
 
 TAKE: Final = """
@@ -171,7 +172,7 @@ async def look_up(
     if unknown:
         for id_of_fund, organization, currency in await connection.fetch(FUNDS, list(unknown)):
             funds[id_of_fund] = Fund(organization, currency)
-    return Known(chains, funds, recorded, known_seals)
+    return Known(chains, funds, recorded, known_seals, await labels.find(connection, requests))
 
 
 async def append(
@@ -224,6 +225,7 @@ async def _settle(connection: AnyConnection, decision: Decision) -> None:
         columns: Iterable[tuple[str, ...]] = zip(*balances, strict=True)
         amounts = list(balances.values())
         await connection.execute(ADD_TO_BALANCES, *map(list, columns), amounts)
+    await labels.keep(connection, decision.labels)
 
 
 def _entry_rows(decision: Decision) -> Iterable[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from ledger.batch import decide
 from ledger.chain import Fund, Head, Known, LogState
 from ledger.decision import Decision
 from ledger.entry import Composer, DonorSeal, Request
+from ledger.visibility import Label, label_of
 
 ORIGIN = "ledger.example.org/log/0"
 NOON = datetime(2027, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -73,6 +74,12 @@ def refund(organization: str, of: object, ref: str, **changes: Any) -> Request:
     return donation(organization, of, **values | changes)
 
 
+def visibility_change(organization: str, of: object, ref: str, **details: Any) -> Request:
+    return genesis(
+        organization, id=name("ent", of), kind="visibility_change", ref=ref, details=details
+    )
+
+
 @dataclass
 class Book:
     """A log that keeps everything in memory."""
@@ -82,13 +89,14 @@ class Book:
     funds: dict[str, Fund] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
     seals: set[str] = field(default_factory=set)
+    labels: dict[str, Label] = field(default_factory=dict)
     entries: list[bytes] = field(default_factory=list)
 
     def decide(
         self, requests: Iterable[Request], clock: datetime = NOON, *, by_ledger: bool = False
     ) -> Decision:
         """Decide and keep what was decided."""
-        known = Known(self.chains, self.funds, self.recorded, self.seals)
+        known = Known(self.chains, self.funds, self.recorded, self.seals, self.labels)
         composer = Composer(ORIGIN)
         decision = decide(requests, self.state, known, clock, composer, by_ledger=by_ledger)
         self.state = decision.state
@@ -98,5 +106,7 @@ class Book:
             self.recorded[entry.request.id] = entry.request.organization
             if entry.request.donor:
                 self.seals.add(entry.request.donor.seal)
+            self.labels[entry.request.id] = label_of(entry.composed.data)
             self.entries.append(entry.composed.data)
+        self.labels |= {entry: label for entry, (_, label) in decision.labels.items()}
         return decision
