@@ -9,6 +9,7 @@ from aiohttp import web
 from edge import api_keys, idempotency, server
 from edge.authentication import Authentication
 from edge.authorization import Authorization, SpiceDB
+from edge.clock import BusinessClock
 from edge.database.listener import Listener
 from edge.database.pool import Database
 from edge.directory.directory import Directory
@@ -61,7 +62,8 @@ def build_app(settings: Settings) -> web.Application:
     donations = Donations(database, acceptance, key, changes)
     receipts = Receipts(database, donations, authorization, log, key, changes)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
-    public = PublicLedger(database, directory, authorization, log, settings.log_origin)
+    clock = BusinessClock(settings.environment)
+    public = PublicLedger(database, directory, authorization, log, clock, settings.log_origin)
 
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)

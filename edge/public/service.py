@@ -7,29 +7,28 @@ SpiceDB lets `visitor:anonymous` view the public ledger.
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import orjson
-from asyncpg import Record
 
 from edge.authorization import Authorization, Question
+from edge.clock import BusinessClock
 from edge.database.pool import Database
 from edge.directory.directory import Directory
 from edge.directory.records import Organization
 from edge.errors import ProblemError
+from edge.ledger import store as entries
+from edge.ledger.openings import openings_shown
 from edge.public import store
 from edge.published_log import PublishedLog, size_of
-from edge.times import spell_time
 from ledger import export
+from ledger.visibility import Reader, Role
 from topics.outbox import AnyConnection
 
 _CHUNK: Final = 500
 _VISITOR: Final = "visitor:anonymous"
 _RETRY_AFTER: Final = {"Retry-After": "1"}
-
-Openings = dict[str, dict[str, bytes]]
 
 
 class PublicLedger:
@@ -41,12 +40,14 @@ class PublicLedger:
         directory: Directory,
         authorization: Authorization,
         log: PublishedLog,
+        clock: BusinessClock,
         origin: str,
     ) -> None:
         self._database = database
         self._directory = directory
         self._authorization = authorization
         self._log = log
+        self._clock = clock
         self._origin = origin
 
     async def organization(self, slug: str) -> Organization:
@@ -59,6 +60,9 @@ class PublicLedger:
             Question(f"organization:{organization.id}", "view_public_ledger", _VISITOR), unknown
         )
         return organization
+
+    async def _everyone(self, connection: AnyConnection) -> Reader:
+        return Reader(Role.PUBLIC, await self._clock.now(connection))
 
     async def figures(self, organization: Organization) -> dict[str, Any]:
         """Name, totals by currency, number of entries, where the ledger is."""
@@ -89,9 +93,10 @@ class PublicLedger:
         """A page of entries in the order of `seq`, as JSON."""
         start = seq_of(cursor) if cursor is not None else 0
         async with self._database.transaction([organization.id]) as connection:
-            rows = await store.entries(connection, organization.id, start, limit + 1)
+            rows = await entries.entries(connection, organization.id, start, limit + 1)
             shown = rows[:limit]
-            openings = await _due(connection, organization.id, shown)
+            reader = await self._everyone(connection)
+            openings = await openings_shown(connection, organization.id, shown, reader)
         has_more = len(rows) > limit
         head = {
             "object": "list",
@@ -139,34 +144,17 @@ class PublicLedger:
         """
         for start in range(0, count, _CHUNK):
             async with self._database.transaction([organization.id]) as connection:
-                rows = await store.entries(
+                rows = await entries.entries(
                     connection, organization.id, start, min(_CHUNK, count - start)
                 )
-                openings = await _due(connection, organization.id, rows)
+                reader = await self._everyone(connection)
+                openings = await openings_shown(connection, organization.id, rows, reader)
             yield b"".join(
                 export.line(
                     export.StoredEntry(row["index"], row["bytes"]), openings.get(row["id"], {})
                 )
                 for row in rows
             )
-
-
-async def _due(connection: AnyConnection, organization: str, rows: Sequence[Record]) -> Openings:
-    now = spell_time(datetime.now(UTC))
-    due = [row["id"] for row in rows if is_due(row["bytes"], now)]
-    openings: Openings = {}
-    if due:
-        for row in await store.openings(connection, organization, due):
-            openings.setdefault(row["entry_id"], {})[row["section"]] = row["plain"]
-    return openings
-
-
-def is_due(entry: bytes, now: str) -> bool:
-    """Whether an entry's sealed money and details are public by `now` (times compare as text)."""
-    if b'"delayed_public"' not in entry:
-        return False
-    value = orjson.loads(entry)
-    return bool(value["visibility"] == "delayed_public" and value["public_after"] <= now)
 
 
 def cursor_of(seq: int) -> str:

@@ -1,6 +1,5 @@
 """An organization's chain, balances and openings, through the read views."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from asyncpg import Record
@@ -29,14 +28,6 @@ LAST_ENTRY_BELOW: Final = """
     SELECT seq, index FROM read.entries
     WHERE organization = $1 AND index < $2 ORDER BY seq DESC LIMIT 1
 """
-ENTRIES: Final = """
-    SELECT seq, index, id, kind, bytes FROM read.entries
-    WHERE organization = $1 AND seq >= $2 ORDER BY seq LIMIT $3
-"""
-OPENINGS: Final = """
-    SELECT entry_id, section, plain FROM read.openings
-    WHERE organization = $1 AND entry_id = ANY($2::text[]) AND section IN ('money', 'details')
-"""
 
 
 async def totals(connection: AnyConnection, organization: str) -> list[Record]:
@@ -51,17 +42,3 @@ async def last_entry(
     if size is None:
         return await connection.fetchrow(LAST_ENTRY, organization)
     return await connection.fetchrow(LAST_ENTRY_BELOW, organization, size)
-
-
-async def entries(
-    connection: AnyConnection, organization: str, seq: int, count: int
-) -> list[Record]:
-    """Up to `count` entries from `seq` on."""
-    return await connection.fetch(ENTRIES, organization, seq, count)
-
-
-async def openings(
-    connection: AnyConnection, organization: str, entries: Sequence[str]
-) -> list[Record]:
-    """The openings of money and details of these entries."""
-    return await connection.fetch(OPENINGS, organization, list(entries))

@@ -1,0 +1,1 @@
+"""An organization's ledger as its readers see it: which openings, on which pages."""
