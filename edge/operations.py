@@ -175,7 +175,7 @@ OPERATIONS: Final = (
         parameters=(
             _SLUG,
             _parameter(
-                "old_size",
+                "since",
                 "query",
                 "Also prove that the tree of this size is a prefix.",
                 {"type": "integer", "minimum": 0},

@@ -12,6 +12,7 @@ from typing import Any, Final
 from amply_verify import canonical
 from amply_verify.note import parse_checkpoint, split_note
 from amply_verify.tiles import TileTree
+from ledger.membership import Membership, spell_proof
 from ledger.receipt import spell_openings, spell_text
 
 FORMAT: Final = "amply/ledger-export/v1"
@@ -35,11 +36,13 @@ def first_line(
     head_index: int,
     note: str,
     proofs: TileTree,
-    old_size: int | None = None,
+    since: int | None = None,
+    census: Membership | None = None,
 ) -> bytes:
     """Line 1: `entries` of the organization are in the checkpoint's tree, the last at `head_index`.
 
-    With `old_size` > 0, below the checkpoint's size, it proves that the older tree is a prefix.
+    With `since` > 0, below the checkpoint's size, it proves that the tree of that size is a prefix;
+    with a `census` in this tree, that the census counts this chain.
     """
     if entries < 1:
         raise ExportError("the organization has no entry in this checkpoint yet")
@@ -50,14 +53,16 @@ def first_line(
         "format": FORMAT,
         "head": {
             "index": head_index,
-            "proof": _spell(proofs.prove_inclusion(head_index, checkpoint.size)),
+            "proof": spell_proof(proofs.prove_inclusion(head_index, checkpoint.size)),
         },
         "org": organization,
         "origin": checkpoint.origin,
     }
-    if old_size is not None and 0 < old_size < checkpoint.size:
-        proof = proofs.prove_consistency(old_size, checkpoint.size)
-        value["consistency"] = {"proof": _spell(proof), "size": old_size}
+    if since is not None and 0 < since < checkpoint.size:
+        proof = proofs.prove_consistency(since, checkpoint.size)
+        value["consistency"] = {"proof": spell_proof(proof), "size": since}
+    if census is not None:
+        value["census"] = census.spell(proofs, checkpoint.size)
     return canonical.encode(value) + b"\n"
 
 
@@ -80,7 +85,3 @@ def lines(
     for entry in entries:
         shown = openings.get(entry.index, {})
         yield line(entry, {name: shown[name] for name in sections if name in shown})
-
-
-def _spell(proof: Iterable[bytes]) -> list[str]:
-    return [canonical.to_base64(item) for item in proof]

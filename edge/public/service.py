@@ -120,7 +120,7 @@ class PublicLedger:
         return orjson.dumps({**head, "data": data})
 
     async def export_head(
-        self, organization: Organization, old_size: int | None
+        self, organization: Organization, since: int | None
     ) -> tuple[bytes, int, int]:
         """Line 1, the number of entries, the tree's size; ProblemError 409 while there is none."""
         note = self._log.note()
@@ -133,7 +133,7 @@ class PublicLedger:
             raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
         count = last["seq"] + 1
         proofs = self._log.proofs(size)
-        line = export.first_line(organization.id, count, last["index"], note, proofs, old_size)
+        line = export.first_line(organization.id, count, last["index"], note, proofs, since)
         return line, count, size
 
     async def export_lines(self, organization: Organization, count: int) -> AsyncIterator[bytes]:

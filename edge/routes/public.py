@@ -40,10 +40,10 @@ class PublicRoutes:
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The whole chain up to the newest checkpoint (ledger format, section 8)."""
-        refuse_query(request, "old_size")
-        old_size = query_integer(request, "old_size", 0, 0, (1 << 53) - 1)
+        refuse_query(request, "since")
+        since = query_integer(request, "since", 0, 0, (1 << 53) - 1)
         organization = await self._ledger.organization(request.match_info["slug"])
-        line, count, size = await self._ledger.export_head(organization, old_size or None)
+        line, count, size = await self._ledger.export_head(organization, since or None)
         response = web.StreamResponse(
             headers={
                 **_SHARED,

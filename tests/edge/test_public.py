@@ -100,7 +100,7 @@ async def test_an_export_is_of_one_checkpoint_and_proves_an_older_one(
     await scribe.publish()
 
     async def grown() -> bytes | None:
-        answer = await edge.get(f"{base}/ledger/export?old_size={old_size}")
+        answer = await edge.get(f"{base}/ledger/export?since={old_size}")
         return answer.body if len(answer.body.splitlines()) == 1 + 3 else None
 
     path = tmp_path / "export.jsonl"
