@@ -17,6 +17,7 @@ from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
 from edge.health import Health
+from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
@@ -24,6 +25,7 @@ from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.log import LogRoutes
+from edge.routes.proofs import ProofRoutes
 from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.webhooks import WebhookRoutes
@@ -35,6 +37,7 @@ from ledger.keys import derive
 
 _DONATIONS: Final = "/v1/donations"
 _PUBLIC: Final = "/v1/public/organizations/{slug}"
+_PROOF: Final = "/v1/public/log/{log}/proof"
 
 Handler = Callable[[web.Request], Any]
 
@@ -74,6 +77,7 @@ def build_app(settings: Settings) -> web.Application:
         ReceiptRoutes(authentication, receipts),
         WebhookRoutes(reception, settings.stripe_webhook_secrets),
         PublicRoutes(public),
+        ProofRoutes(Proofs(database, log), log.number),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
         DocumentationRoutes(settings.url),
@@ -99,6 +103,7 @@ def _add_routes(
     receipts: ReceiptRoutes,
     webhooks: WebhookRoutes,
     public: PublicRoutes,
+    proofs: ProofRoutes,
     log: LogRoutes,
     health: HealthRoutes,
     documentation: DocumentationRoutes,
@@ -111,6 +116,8 @@ def _add_routes(
         ("GET", _PUBLIC, public.organization),
         ("GET", f"{_PUBLIC}/ledger", public.entries),
         ("GET", f"{_PUBLIC}/ledger/export", public.export),
+        ("GET", f"{_PROOF}/inclusion", proofs.inclusion),
+        ("GET", f"{_PROOF}/consistency", proofs.consistency),
         ("GET", "/log/{log}/{path:.*}", log.file),
         ("GET", "/livez", health.live),
         ("GET", "/readyz", health.ready),

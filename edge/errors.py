@@ -59,6 +59,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "organization_not_found": ProblemKind(
         404, "No such public organization", "Check the organization's short name."
     ),
+    "size_not_published": ProblemKind(
+        404, "The log has no such size yet", "Ask for a size up to that of the newest checkpoint."
+    ),
     "method_not_allowed": ProblemKind(
         405, "The method is not allowed there", "Use a method that the header Allow names."
     ),

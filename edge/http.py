@@ -77,12 +77,23 @@ def refuse_query(request: web.Request, *allowed: str) -> None:
             )
 
 
-def query_integer(request: web.Request, name: str, default: int, least: int, greatest: int) -> int:
-    """A whole number from the query; ProblemError 422 when it is none in the range."""
+def query_integer(
+    request: web.Request, name: str, default: int | None, least: int, greatest: int
+) -> int:
+    """A whole number from the query; ProblemError 422 when it is none in the range.
+
+    Without a default it must be there.
+    """
     text = request.query.get(name)
-    if text is None:
+    if text is None and default is not None:
         return default
-    if text.isascii() and text.isdigit() and len(text) < 17 and least <= int(text) <= greatest:
+    if (
+        text is not None
+        and text.isascii()
+        and text.isdigit()
+        and len(text) < 17
+        and least <= int(text) <= greatest
+    ):
         return int(text)
     raise ProblemError(
         "query_not_accepted",

@@ -14,12 +14,19 @@ from edge.donations.models import Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
 from edge.operations import OPERATIONS, Operation
 from edge.organizations.relationships import SCOPES
+from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import LedgerPage, PublicOrganization
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
 _RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest,)
-_SENT: Final[tuple[type[BaseModel], ...]] = (Donation, PublicOrganization, LedgerPage)
+_SENT: Final[tuple[type[BaseModel], ...]] = (
+    Donation,
+    PublicOrganization,
+    LedgerPage,
+    InclusionProof,
+    ConsistencyProof,
+)
 
 _HEADERS: Final = {
     "Content-Disposition": "A file name.",

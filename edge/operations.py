@@ -6,6 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from edge.donations.models import Donation, DonationRequest
+from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import LedgerPage, PublicOrganization
 
 _ALWAYS: Final = ("internal", "unavailable")
@@ -41,9 +42,17 @@ def _parameter(
     }
 
 
+def _tree_size(
+    name: str, least: int, description: str = "Up to that of the newest checkpoint."
+) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": least, "maximum": (1 << 53) - 1}
+    return _parameter(name, "query", description, schema, required=True)
+
+
 _DONATION: Final = _parameter(
     "donation", "path", "The id that the 202 answer gave.", {"type": "string"}
 )
+_LOG: Final = _parameter("log", "path", "The log's number.", {"type": "integer"})
 _SLUG: Final = _parameter("slug", "path", "The organization's short name.", {"type": "string"})
 _PREFER: Final = _parameter(
     "Prefer", "header", "`wait=N`: answer when settled, at most N (30) seconds.", {"type": "string"}
@@ -186,13 +195,33 @@ OPERATIONS: Final = (
     ),
     Operation(
         method="get",
+        path="/v1/public/log/{log}/proof/inclusion",
+        identifier="proveInclusion",
+        summary="The proof that an entry is in the tree of a size (RFC 6962).",
+        status=200,
+        answer=InclusionProof,
+        parameters=(_LOG, _tree_size("index", 0, "Of the entry."), _tree_size("size", 1)),
+        problems=("not_found", "size_not_published", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
+        path="/v1/public/log/{log}/proof/consistency",
+        identifier="proveConsistency",
+        summary="The proof that the tree of one size is a prefix of another's (RFC 6962).",
+        status=200,
+        answer=ConsistencyProof,
+        parameters=(_LOG, _tree_size("old", 0), _tree_size("new", 1)),
+        problems=("not_found", "size_not_published", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
         path="/log/{log}/{path}",
         identifier="showLogFile",
         summary="The log's static files (C2SP tlog-tiles): checkpoint, vkey, tile/...",
         status=200,
         answer="application/octet-stream",
         parameters=(
-            _parameter("log", "path", "The log's number.", {"type": "integer"}),
+            _LOG,
             _parameter("path", "path", "A path of tlog-tiles.", {"type": "string"}),
         ),
         problems=("not_found", "query_not_accepted", *_ALWAYS),

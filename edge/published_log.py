@@ -8,7 +8,7 @@ from typing import Final
 
 from amply_verify.tiles import TileTree
 from edge.waiting import Waiters
-from ledger.tiles import proofs_of
+from ledger.tiles import TileFolder
 
 _FILE: Final = re.compile(
     r"checkpoint(\.witnessed)?|vkey|tile/([0-9]|entries)/(x[0-9]{3}/){0,5}[0-9]{3}(\.p/[0-9]{1,3})?"
@@ -24,6 +24,7 @@ class PublishedLog:
         number = origin.rpartition("/")[2]
         self.number = int(number)
         self._folder = public / "log" / number
+        self.tiles = TileFolder(self._folder)
         self._stamp: tuple[int, int] | None = None
         self._note: str | None = None
         self._waiters: Waiters[str] = Waiters()
@@ -62,7 +63,7 @@ class PublishedLog:
 
     def proofs(self, size: int) -> TileTree:
         """Proofs in the tree of a published size."""
-        return proofs_of(self._folder, size)
+        return self.tiles.tree(size)
 
     async def note_covering(self, index: int, wait_s: float) -> str | None:
         """A checkpoint whose tree holds `index`; None when there is none within `wait_s`."""

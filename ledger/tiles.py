@@ -5,13 +5,14 @@ size's last tiles is part of their path; tiles come before the checkpoint that n
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from amply_verify import tiles as format_of
 from amply_verify import tree
 from amply_verify.errors import ProofError
-from amply_verify.tiles import TILE_WIDTH, ReadTile, Tile, TileTree
+from amply_verify.tiles import TILE_WIDTH, TileTree
 
 LEVELS: Final = 8
 
@@ -128,23 +129,40 @@ def paths_of(size: int) -> Iterator[str]:
             yield format_of.bundle_path(tile.number, tile.width)
 
 
-def directory_reader(folder: Path) -> ReadTile:
-    """Reads the tiles in a published log's folder; ProofError when one is not there.
+class TileFolder:
+    """Reads the tiles in a published log's folder, and keeps the full ones it read lately.
 
-    When a partial tile went because its full one exists, the full one serves.
+    A full tile never changes, so it is read once while it is in use; at most `kept_max` of 8 KiB
+    each are kept. Safe to use in several threads.
     """
 
-    def read_tile(level: int, number: int, width: int) -> bytes:
-        for tile in (Tile(level, number, width), Tile(level, number, TILE_WIDTH)):
+    def __init__(self, folder: Path, kept_max: int = 1024) -> None:
+        self._folder = folder
+        self._full = lru_cache(kept_max)(self._read_full)
+
+    def read(self, level: int, number: int, width: int) -> bytes:
+        """The bytes of a tile; ProofError when it is not there.
+
+        When a partial tile went because its full one exists, the full one serves.
+        """
+        if width < TILE_WIDTH:
             try:
-                return (folder / tile.path).read_bytes()
+                return (self._folder / format_of.tile_path(level, number, width)).read_bytes()
             except FileNotFoundError:
-                continue
-        raise ProofError(f"{format_of.tile_path(level, number, width)} is not published")
+                pass
+        try:
+            return self._full(level, number)
+        except FileNotFoundError:
+            path = format_of.tile_path(level, number, width)
+            raise ProofError(f"{path} is not published") from None
 
-    return read_tile
+    def tree(self, size: int) -> TileTree:
+        """Proofs in the published tree of `size` and in every smaller one."""
+        return TileTree(size, self.read)
 
+    def forget(self) -> None:
+        """Read every tile anew from now on."""
+        self._full.cache_clear()
 
-def proofs_of(folder: Path, size: int) -> TileTree:
-    """Proofs in the published tree of `size`, read out of the files in a log's folder."""
-    return TileTree(size, directory_reader(folder))
+    def _read_full(self, level: int, number: int) -> bytes:
+        return (self._folder / format_of.tile_path(level, number)).read_bytes()

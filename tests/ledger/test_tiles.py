@@ -7,7 +7,7 @@ from amply_verify import tiles as format_of
 from amply_verify import tree
 from amply_verify.errors import ProofError
 from ledger.publication import Directory, PublicationError
-from ledger.tiles import Growth, paths_of, proofs_of
+from ledger.tiles import Growth, TileFolder, paths_of
 
 SIZES = [1, 2, 255, 256, 257, 511, 512, 700, 65_535, 65_536, 65_537, 66_000]
 
@@ -59,7 +59,7 @@ def test_partial_tiles_go_when_their_full_tile_is_there(folder: Path) -> None:
     directory.remove_partials(file.path for file in files if file.is_full)
     assert directory.missing(paths_of(256)) == []
     assert directory.read("tile/0/000.p/200") is None
-    old = proofs_of(folder, 200)
+    old = TileFolder(folder).tree(200)
     assert old.root() == tree.root_of(map(tree.leaf_hash, entries(0, 200)))
     assert files[0].is_superseded(256) is False
     directory.close()
@@ -67,7 +67,30 @@ def test_partial_tiles_go_when_their_full_tile_is_there(folder: Path) -> None:
 
 def test_a_proof_out_of_a_folder_without_the_tile_says_so(folder: Path) -> None:
     with pytest.raises(ProofError, match="not published"):
-        proofs_of(folder, 10).prove_inclusion(3)
+        TileFolder(folder).tree(10).prove_inclusion(3)
+
+
+def test_a_full_tile_is_read_once_and_a_partial_one_each_time(folder: Path) -> None:
+    directory, growth = Directory(folder), Growth()
+    directory.write_all((file.path, file.data) for file in growth.extend(entries(0, 300)))
+    directory.close()
+    tiles = TileFolder(folder)
+    kept = tiles.read(0, 0, 256)
+    for path in ("tile/0/000", "tile/0/001.p/44"):
+        (folder / path).write_bytes(bytes(44 * 32))
+    assert tiles.read(0, 0, 256) == kept
+    assert tiles.read(0, 1, 44) == bytes(44 * 32)
+    tiles.forget()
+    assert tiles.read(0, 0, 256) == bytes(44 * 32)
+
+
+def test_a_tile_that_was_missing_is_found_as_soon_as_it_is_there(folder: Path) -> None:
+    tiles, directory = TileFolder(folder), Directory(folder)
+    with pytest.raises(ProofError, match="tile/0/000 is not published"):
+        tiles.read(0, 0, 256)
+    directory.write_all((file.path, file.data) for file in Growth().extend(entries(0, 256)))
+    directory.close()
+    assert len(tiles.read(0, 0, 256)) == 256 * 32
 
 
 def test_a_file_is_written_whole_and_read_back(folder: Path) -> None:
