@@ -9,6 +9,7 @@ from aiohttp import web
 from edge import api_keys, idempotency, server
 from edge.authentication import Authentication
 from edge.authorization import Authorization, SpiceDB
+from edge.census.service import Censuses
 from edge.clock import BusinessClock
 from edge.database.listener import Listener
 from edge.database.pool import Database
@@ -21,6 +22,7 @@ from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
+from edge.routes.census import CensusRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
 from edge.routes.health import HealthRoutes
@@ -77,6 +79,7 @@ def build_app(settings: Settings) -> web.Application:
         ReceiptRoutes(authentication, receipts),
         WebhookRoutes(reception, settings.stripe_webhook_secrets),
         PublicRoutes(public),
+        CensusRoutes(public, Censuses(database, log)),
         ProofRoutes(Proofs(database, log), log.number),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
@@ -103,6 +106,7 @@ def _add_routes(
     receipts: ReceiptRoutes,
     webhooks: WebhookRoutes,
     public: PublicRoutes,
+    census: CensusRoutes,
     proofs: ProofRoutes,
     log: LogRoutes,
     health: HealthRoutes,
@@ -116,6 +120,7 @@ def _add_routes(
         ("GET", _PUBLIC, public.organization),
         ("GET", f"{_PUBLIC}/ledger", public.entries),
         ("GET", f"{_PUBLIC}/ledger/export", public.export),
+        ("GET", f"{_PUBLIC}/ledger/census", census.show),
         ("GET", f"{_PROOF}/inclusion", proofs.inclusion),
         ("GET", f"{_PROOF}/consistency", proofs.consistency),
         ("GET", "/log/{log}/{path:.*}", log.file),

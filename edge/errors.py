@@ -59,6 +59,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "organization_not_found": ProblemKind(
         404, "No such public organization", "Check the organization's short name."
     ),
+    "not_counted": ProblemKind(
+        404, "No published census counts it yet", "Ask again tomorrow: it is taken once a day."
+    ),
     "size_not_published": ProblemKind(
         404, "The log has no such size yet", "Ask for a size up to that of the newest checkpoint."
     ),

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
 from edge.operations import OPERATIONS, Operation
@@ -26,6 +27,7 @@ _SENT: Final[tuple[type[BaseModel], ...]] = (
     LedgerPage,
     InclusionProof,
     ConsistencyProof,
+    CensusProof,
 )
 
 _HEADERS: Final = {

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import LedgerPage, PublicOrganization
@@ -192,6 +193,17 @@ OPERATIONS: Final = (
         ),
         headers=("Content-Disposition",),
         problems=("organization_not_found", "not_yet_covered", "query_not_accepted", *_ALWAYS),
+    ),
+    Operation(
+        method="get",
+        path="/v1/public/organizations/{slug}/ledger/census",
+        identifier="proveMembership",
+        summary="The proof that the newest census counts the organization's chain.",
+        status=200,
+        answer=CensusProof,
+        parameters=(_SLUG, _IF_NONE_MATCH),
+        headers=("ETag",),
+        problems=("organization_not_found", "not_counted", "query_not_accepted", *_ALWAYS),
     ),
     Operation(
         method="get",

@@ -1,0 +1,1 @@
+"""The census: proof that an organization's chain was counted, for anyone."""
