@@ -193,6 +193,7 @@ class Platform:
         shown = {
             name: self.settings[name]
             for name in (
+                "AMPLY_ENVIRONMENT",
                 "AMPLY_URL",
                 "AMPLY_API_KEY",
                 "AMPLY_ORGANIZATION",

@@ -18,6 +18,7 @@ from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
 from edge.health import Health
+from edge.ledger.service import MemberLedger
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
@@ -26,6 +27,7 @@ from edge.routes.census import CensusRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
 from edge.routes.health import HealthRoutes
+from edge.routes.ledger import LedgerRoutes
 from edge.routes.log import LogRoutes
 from edge.routes.proofs import ProofRoutes
 from edge.routes.public import PublicRoutes
@@ -40,6 +42,7 @@ from ledger.keys import derive
 _DONATIONS: Final = "/v1/donations"
 _PUBLIC: Final = "/v1/public/organizations/{slug}"
 _PROOF: Final = "/v1/public/log/{log}/proof"
+_MEMBER: Final = "/v1/organizations/{slug}"
 
 Handler = Callable[[web.Request], Any]
 
@@ -81,6 +84,7 @@ def build_app(settings: Settings) -> web.Application:
         PublicRoutes(public),
         CensusRoutes(public, Censuses(database, log)),
         ProofRoutes(Proofs(database, log), log.number),
+        LedgerRoutes(authentication, MemberLedger(database, directory, authorization, clock)),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
         DocumentationRoutes(settings.url),
@@ -108,6 +112,7 @@ def _add_routes(
     public: PublicRoutes,
     census: CensusRoutes,
     proofs: ProofRoutes,
+    ledger: LedgerRoutes,
     log: LogRoutes,
     health: HealthRoutes,
     documentation: DocumentationRoutes,
@@ -119,10 +124,14 @@ def _add_routes(
         ("POST", "/webhooks/stripe/connect", webhooks.receive),
         ("GET", _PUBLIC, public.organization),
         ("GET", f"{_PUBLIC}/ledger", public.entries),
+        ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}", public.entry),
+        ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}/openings", public.openings),
         ("GET", f"{_PUBLIC}/ledger/export", public.export),
         ("GET", f"{_PUBLIC}/ledger/census", census.show),
         ("GET", f"{_PROOF}/inclusion", proofs.inclusion),
         ("GET", f"{_PROOF}/consistency", proofs.consistency),
+        ("GET", f"{_MEMBER}/ledger", ledger.entries),
+        ("GET", f"{_MEMBER}/ledger/entries/{{entry}}", ledger.entry),
         ("GET", "/log/{log}/{path:.*}", log.file),
         ("GET", "/livez", health.live),
         ("GET", "/readyz", health.ready),

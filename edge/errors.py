@@ -65,6 +65,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "size_not_published": ProblemKind(
         404, "The log has no such size yet", "Ask for a size up to that of the newest checkpoint."
     ),
+    "entry_not_found": ProblemKind(
+        404, "The organization has no such entry", "Give the `ent_…` id of one of its entries."
+    ),
     "method_not_allowed": ProblemKind(
         405, "The method is not allowed there", "Use a method that the header Allow names."
     ),

@@ -13,21 +13,20 @@ from pydantic.json_schema import models_json_schema
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
-from edge.operations import OPERATIONS, Operation
+from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
+from edge.operation import Operation
+from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
 from edge.proofs.models import ConsistencyProof, InclusionProof
-from edge.public.models import LedgerPage, PublicOrganization
+from edge.public.models import PublicOrganization
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
 _RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest,)
 _SENT: Final[tuple[type[BaseModel], ...]] = (
-    Donation,
-    PublicOrganization,
-    LedgerPage,
-    InclusionProof,
-    ConsistencyProof,
-    CensusProof,
+    *(Donation, PublicOrganization),
+    *(InclusionProof, ConsistencyProof, CensusProof),
+    *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
 )
 
 _HEADERS: Final = {

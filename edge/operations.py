@@ -1,46 +1,17 @@
 """What the API offers: one table of operations, from which the OpenAPI document is made."""
 
-from dataclasses import dataclass
 from typing import Any, Final
-
-from pydantic import BaseModel
 
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
+from edge.ledger.operations import LEDGER
+from edge.operation import ALWAYS as _ALWAYS
+from edge.operation import SLUG as _SLUG
+from edge.operation import WITH_KEY as _WITH_KEY
+from edge.operation import Operation
+from edge.operation import parameter as _parameter
 from edge.proofs.models import ConsistencyProof, InclusionProof
-from edge.public.models import LedgerPage, PublicOrganization
-
-_ALWAYS: Final = ("internal", "unavailable")
-_WITH_KEY: Final = ("unauthenticated", "key_of_other_environment", "scope_missing", *_ALWAYS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """A method on a path. `answer` is a model, or the media type of another content."""
-
-    method: str
-    path: str
-    identifier: str
-    summary: str
-    status: int
-    answer: type[BaseModel] | str
-    problems: tuple[str, ...]
-    scope: str | None = None
-    body: type[BaseModel] | None = None
-    parameters: tuple[dict[str, Any], ...] = ()
-    headers: tuple[str, ...] = ()
-
-
-def _parameter(
-    name: str, where: str, description: str, schema: dict[str, Any], *, required: bool = False
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": where,
-        "description": description,
-        "required": required or where == "path",
-        "schema": schema,
-    }
+from edge.public.models import PublicOrganization
 
 
 def _tree_size(
@@ -54,7 +25,6 @@ _DONATION: Final = _parameter(
     "donation", "path", "The id that the 202 answer gave.", {"type": "string"}
 )
 _LOG: Final = _parameter("log", "path", "The log's number.", {"type": "integer"})
-_SLUG: Final = _parameter("slug", "path", "The organization's short name.", {"type": "string"})
 _PREFER: Final = _parameter(
     "Prefer", "header", "`wait=N`: answer when settled, at most N (30) seconds.", {"type": "string"}
 )
@@ -154,27 +124,7 @@ OPERATIONS: Final = (
         headers=("ETag",),
         problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
     ),
-    Operation(
-        method="get",
-        path="/v1/public/organizations/{slug}/ledger",
-        identifier="listPublicLedger",
-        summary="An organization's entries, oldest first.",
-        status=200,
-        answer=LedgerPage,
-        parameters=(
-            _SLUG,
-            _parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"}),
-            _parameter(
-                "limit",
-                "query",
-                "Entries on a page.",
-                {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-            ),
-            _IF_NONE_MATCH,
-        ),
-        headers=("ETag",),
-        problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
-    ),
+    *LEDGER,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/export",

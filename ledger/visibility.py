@@ -145,6 +145,12 @@ def label_asked(details: dict[str, Any]) -> Label:
     return label
 
 
+def details_of(label: Label) -> dict[str, Any]:
+    """The details of a `visibility_change` that gives this label; `label_asked` reads them."""
+    day = {} if label.public_after is None else {"public_after": label.public_after}
+    return {"to": label.visibility, **day}
+
+
 def funds_of(opening: bytes) -> frozenset[str]:
     """The funds that an opening of `money` names."""
     postings = orjson.loads(opening)["value"]["postings"]

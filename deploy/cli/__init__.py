@@ -5,6 +5,7 @@ import typer
 from deploy.cli.donations import donate, export, import_gifts
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.up import up
+from deploy.cli.visibility import clock, visibility
 
 app = typer.Typer(
     name="amply",
@@ -20,7 +21,9 @@ app.command("replay")(replay)
 app.add_typer(dead_letters, name="dead-letters")
 ledger = typer.Typer(help="The ledger's public records.", no_args_is_help=True)
 ledger.command("export")(export)
+ledger.command("visibility")(visibility)
 app.add_typer(ledger, name="ledger")
+app.add_typer(clock, name="clock")
 
 
 def main() -> None:

@@ -1,6 +1,9 @@
 """What setting up and looking after a deployment asks PostgreSQL."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+from ledger.visibility import Label
 
 FIGURES: Final = """
     SELECT
@@ -19,6 +22,15 @@ PERMISSIONS_WRITTEN: Final = """
     SELECT EXISTS (SELECT FROM read.permission_tokens WHERE organization = $1)
 """
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
+
+ENTRY_LABEL: Final = """
+    SELECT e.bytes, c.visibility, c.public_after
+    FROM read.entries e LEFT JOIN read.visibility_changes c
+        ON c.entry_id = e.id AND c.organization = e.organization
+    WHERE e.organization = $1 AND e.id = $2
+"""
+ADVANCE_CLOCK: Final = "UPDATE sandbox.business_clock SET ahead = ahead + $1"
+BUSINESS_NOW: Final = "SELECT now FROM read.business_clock"
 
 
 async def create_database(connection: Any, name: str) -> None:
@@ -41,3 +53,21 @@ async def organization_id(connection: Any, slug: str) -> str | None:
 async def permissions_written(connection: Any, organization: str) -> bool:
     """Whether SpiceDB was told of the organization."""
     return bool(await connection.fetchval(PERMISSIONS_WRITTEN, organization))
+
+
+async def entry_label(
+    connection: Any, organization: str, entry: str
+) -> tuple[bytes, Label | None] | None:
+    """An entry's bytes and the label of its newest change, within the transaction's scope."""
+    row = await connection.fetchrow(ENTRY_LABEL, organization, entry)
+    if row is None:
+        return None
+    changed = row["visibility"] is not None
+    return row["bytes"], Label(row["visibility"], row["public_after"]) if changed else None
+
+
+async def advance_clock(connection: Any, by: timedelta) -> datetime:
+    """Move the business clock forward; what it says then."""
+    await connection.execute(ADVANCE_CLOCK, by)
+    now: datetime = await connection.fetchval(BUSINESS_NOW)
+    return now

@@ -1,6 +1,6 @@
 """What SpiceDB is told of organizations and keys (deploy/spicedb/schema.zed)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from contracts.permissions import RelationshipChange
@@ -16,29 +16,44 @@ SCOPES: Final[dict[str, str | None]] = {
     "donations:write": "scope_donation_create",
     "donors:read": "scope_donor_read",
     "exports": "scope_ledger_export",
+    "ledger:read": None,
     "ledger:read_internal": "scope_ledger_read",
     "refunds:write": "scope_refund_create",
 }
 
 
-def of_organization(organization: str, *, accepts_donations: bool) -> list[RelationshipChange]:
+#: The relation that a scope may have with single funds, in place of the whole organization.
+OF_FUNDS: Final = frozenset({"ledger:read_internal"})
+
+
+def of_organization(
+    organization: str, funds: Iterable[str], *, accepts_donations: bool
+) -> list[RelationshipChange]:
     """A new organization belongs to the platform, publishes its ledger, perhaps takes gifts."""
     resource = f"organization:{organization}"
     changes = [_touch(resource, "platform", PLATFORM)]
     changes += [_touch(resource, "public_ledger", subject) for subject in EVERYBODY]
     if accepts_donations:
         changes += [_touch(resource, "accepts_donations", subject) for subject in EVERYBODY]
+    changes += [_touch(f"fund:{fund}", "organization", resource) for fund in funds]
     return changes
 
 
-def of_api_key(key: str, organization: str, scopes: Iterable[str]) -> list[RelationshipChange]:
-    """A new key belongs to its organization and has its scopes there."""
+def of_api_key(
+    key: str, organization: str, scopes: Iterable[str], funds: Collection[str] = ()
+) -> list[RelationshipChange]:
+    """A new key belongs to its organization and has its scopes there.
+
+    With `funds`, those scopes that may be had with single funds are had with these only.
+    """
     resource = f"organization:{organization}"
     changes = [_touch(f"api_key:{key}", "organization", resource)]
     for scope in sorted(scopes):
         relation = SCOPES[scope]
-        if relation is not None:
-            changes.append(_touch(resource, relation, f"api_key:{key}"))
+        if relation is None:
+            continue
+        of_funds = [f"fund:{fund}" for fund in funds] if scope in OF_FUNDS else []
+        changes += [_touch(on, relation, f"api_key:{key}") for on in of_funds or [resource]]
     return changes
 
 

@@ -104,17 +104,15 @@ async def register_organization(
         key, changes = await _insert_key(
             connection, master_key, environment, organization, "first key", scopes, None, now
         )
-        changes = [
-            *relationships.of_organization(organization, accepts_donations=accepts_donations),
-            *changes,
-        ]
-        await outbox.queue(
-            connection,
-            [
-                _genesis(organization, name, origin, now),
-                _permissions(organization, organization, changes, now),
-            ],
+        of_organization = relationships.of_organization(
+            organization, funds.values(), accepts_donations=accepts_donations
         )
+        changes = [*of_organization, *changes]
+        messages = [
+            _genesis(organization, name, origin, now),
+            _permissions(organization, organization, changes, now),
+        ]
+        await outbox.queue(connection, messages)
     return Registered(organization, funds, key)
 
 
@@ -126,15 +124,20 @@ async def create_api_key(
     organization: str,
     name: str,
     scopes: Sequence[str] = SCOPES_DEFAULT,
+    funds: Sequence[str] = (),
     expires_at: datetime | None = None,
 ) -> IssuedKey:
-    """Another key for an organization; its permissions follow through the outbox."""
+    """Another key for an organization; its permissions follow through the outbox.
+
+    With `funds`, it looks behind the labels of these funds' entries only.
+    """
     now = datetime.now(UTC)
     async with connection.transaction():
         await set_scope(connection, [organization])
         try:
             key, changes = await _insert_key(
-                connection, master_key, environment, organization, name, scopes, expires_at, now
+                *(connection, master_key, environment, organization, name),
+                *(scopes, expires_at, now, funds),
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
@@ -176,11 +179,14 @@ async def _insert_key(
     scopes: Sequence[str],
     expires_at: datetime | None,
     now: datetime,
+    funds: Sequence[str] = (),
 ) -> tuple[IssuedKey, list[RelationshipChange]]:
     unknown = sorted(set(scopes) - set(relationships.SCOPES))
     if unknown:
         known = ", ".join(relationships.SCOPES)
         raise OrganizationError(f"there is no scope {', '.join(unknown)}; there are {known}")
+    if foreign := set(funds) - await store.funds(connection, organization):
+        raise OrganizationError(f"the organization has no fund {', '.join(sorted(foreign))}")
     key = IssuedKey(type_id("key", random_id(now)), api_keys.mint(environment))
     hash_key = derive(master_key, api_keys.PURPOSE)
     await store.insert_api_key(
@@ -194,7 +200,7 @@ async def _insert_key(
         expires_at,
         now,
     )
-    return key, relationships.of_api_key(key.id, organization, set(scopes))
+    return key, relationships.of_api_key(key.id, organization, set(scopes), funds)
 
 
 def _genesis(organization: str, name: str, origin: str, now: datetime) -> Record:

@@ -21,6 +21,7 @@ INSERT_API_KEY: Final = """
         (id, organization, name, environment, secret_hash, scopes, expires_at, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
+FUNDS: Final = "SELECT id FROM edge.funds WHERE organization = $1"
 SET_STRIPE_ACCOUNT: Final = "UPDATE edge.organizations SET stripe_account = $2 WHERE id = $1"
 SET_CHARGES_ENABLED: Final = "UPDATE edge.organizations SET charges_enabled = $2 WHERE id = $1"
 
@@ -62,6 +63,11 @@ async def insert_fund(
 ) -> None:
     """The fund that takes the organization's gifts in a currency by default."""
     await connection.execute(INSERT_FUND, identifier, organization, name, currency, created_at)
+
+
+async def funds(connection: AnyConnection, organization: str) -> set[str]:
+    """The ids of the organization's funds."""
+    return {row["id"] for row in await connection.fetch(FUNDS, organization)}
 
 
 async def insert_api_key(

@@ -1,10 +1,10 @@
 """What anyone sees of an organization, as the API shows it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel
 
-from contracts.message import EntryId, OrganizationId
+from contracts.message import OrganizationId
 
 
 class Totals(BaseModel):
@@ -44,23 +44,3 @@ class PublicOrganization(BaseModel):
     totals: list[Totals]
     log: LogName
     links: LedgerLinks
-
-
-class LedgerEntry(BaseModel):
-    """An entry: its exact text, and openings of sealed sections that are public by now."""
-
-    id: EntryId
-    kind: str
-    seq: int
-    index: int
-    entry: str
-    openings: dict[str, Any]
-
-
-class LedgerPage(BaseModel):
-    """Entries in the order of `seq`."""
-
-    object: Literal["list"]
-    has_more: bool
-    next_cursor: str | None
-    data: list[LedgerEntry]

@@ -5,12 +5,10 @@ Entry texts are public, since the log is; what they seal is opened here only whe
 SpiceDB lets `visitor:anonymous` view the public ledger.
 """
 
-import base64
-import binascii
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-import orjson
+from asyncpg import Record
 
 from edge.authorization import Authorization, Question
 from edge.clock import BusinessClock
@@ -18,14 +16,18 @@ from edge.database.pool import Database
 from edge.directory.directory import Directory
 from edge.directory.records import Organization
 from edge.errors import ProblemError
+from edge.ledger import pages
 from edge.ledger import store as entries
-from edge.ledger.openings import openings_shown
+from edge.ledger.openings import openings_shown, show
 from edge.public import store
 from edge.published_log import PublishedLog, size_of
 from ledger import export
 from ledger.visibility import Reader, Role
 from topics.outbox import AnyConnection
 
+#: How long a page, and an entry's openings, may be kept when no day comes before.
+PAGE_AGE_S_MAX: Final = 5
+OPENINGS_AGE_S_MAX: Final = 60
 _CHUNK: Final = 500
 _VISITOR: Final = "visitor:anonymous"
 _RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -89,35 +91,32 @@ class PublicLedger:
             },
         }
 
-    async def page(self, organization: Organization, cursor: str | None, limit: int) -> bytes:
-        """A page of entries in the order of `seq`, as JSON."""
-        start = seq_of(cursor) if cursor is not None else 0
+    async def page(
+        self, organization: Organization, cursor: str | None, limit: int
+    ) -> tuple[bytes, int]:
+        """A page of entries in the order of `seq`, as JSON, and for how many seconds it holds."""
+        start = pages.seq_of(cursor) if cursor is not None else 0
         async with self._database.transaction([organization.id]) as connection:
             rows = await entries.entries(connection, organization.id, start, limit + 1)
-            shown = rows[:limit]
             reader = await self._everyone(connection)
-            openings = await openings_shown(connection, organization.id, shown, reader)
-        has_more = len(rows) > limit
-        head = {
-            "object": "list",
-            "has_more": has_more,
-            "next_cursor": cursor_of(rows[limit]["seq"]) if has_more else None,
-        }
-        data = [
-            {
-                "id": row["id"],
-                "kind": row["kind"],
-                "seq": row["seq"],
-                "index": row["index"],
-                "entry": row["bytes"].decode(),
-                "openings": {
-                    name: orjson.Fragment(plain)
-                    for name, plain in openings.get(row["id"], {}).items()
-                },
-            }
-            for row in shown
-        ]
-        return orjson.dumps({**head, "data": data})
+            shown = await show(connection, organization.id, rows[:limit], reader)
+        return pages.page(rows, limit, shown), pages.age_s_max(shown, reader.now, PAGE_AGE_S_MAX)
+
+    async def entry(self, organization: Organization, identifier: str) -> dict[str, Any]:
+        """What of an entry never changes; ProblemError 404 when there is none such."""
+        async with self._database.transaction([organization.id]) as connection:
+            return pages.text(await _find(connection, organization.id, identifier))
+
+    async def openings(
+        self, organization: Organization, identifier: str
+    ) -> tuple[dict[str, Any], int]:
+        """What is opened of an entry by now, and for how many seconds that holds."""
+        async with self._database.transaction([organization.id]) as connection:
+            row = await _find(connection, organization.id, identifier)
+            reader = await self._everyone(connection)
+            shown = await show(connection, organization.id, [row], reader)
+        age_s = pages.age_s_max(shown, reader.now, OPENINGS_AGE_S_MAX)
+        return pages.openings(identifier, shown), age_s
 
     async def export_head(
         self, organization: Organization, since: int | None
@@ -157,20 +156,8 @@ class PublicLedger:
             )
 
 
-def cursor_of(seq: int) -> str:
-    """An opaque text that names where the next page starts."""
-    return base64.urlsafe_b64encode(f"seq:{seq}".encode()).decode().rstrip("=")
-
-
-def seq_of(cursor: str) -> int:
-    """The inverse of `cursor_of`; ProblemError 422 for any other text."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        seq = int(text.removeprefix("seq:"))
-    except (binascii.Error, ValueError):
-        seq = -1
-    if not 0 <= seq < 1 << 62 or cursor_of(seq) != cursor:
-        raise ProblemError(
-            "query_not_accepted", "`cursor` must be the next_cursor of a page.", param="cursor"
-        )
-    return seq
+async def _find(connection: AnyConnection, organization: str, identifier: str) -> Record:
+    row = await entries.entry(connection, organization, identifier)
+    if row is None:
+        raise ProblemError("entry_not_found")
+    return row

@@ -13,8 +13,20 @@ from edge.public.service import PublicLedger
 LIMIT_MAX: Final = 100
 _LIMIT_DEFAULT: Final = 50
 _CHUNK_S_MAX: Final = 30.0
+_YEAR_S: Final = 31_536_000
 _SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
 _log = structlog.get_logger()
+
+
+def page_asked(request: web.Request) -> tuple[str | None, int]:
+    """The page's cursor, if it has one, and how many entries it may have."""
+    refuse_query(request, "cursor", "limit")
+    limit = query_integer(request, "limit", _LIMIT_DEFAULT, 1, LIMIT_MAX)
+    return request.query.get("cursor"), limit
+
+
+def _kept(age_s_max: int, more: str = "") -> dict[str, str]:
+    return {**_SHARED, "Cache-Control": f"public, max-age={age_s_max}{more}"}
 
 
 class PublicRoutes:
@@ -32,11 +44,24 @@ class PublicRoutes:
 
     async def entries(self, request: web.Request) -> web.Response:
         """A page of entries; `cursor` is the page's before."""
-        refuse_query(request, "cursor", "limit")
-        limit = query_integer(request, "limit", _LIMIT_DEFAULT, 1, LIMIT_MAX)
+        cursor, limit = page_asked(request)
         organization = await self._ledger.organization(request.match_info["slug"])
-        page = await self._ledger.page(organization, request.query.get("cursor"), limit)
-        return tagged(request, json_response(page, headers=_SHARED))
+        page, age_s = await self._ledger.page(organization, cursor, limit)
+        return tagged(request, json_response(page, headers=_kept(age_s)))
+
+    async def entry(self, request: web.Request) -> web.Response:
+        """What of one entry never changes."""
+        refuse_query(request)
+        organization = await self._ledger.organization(request.match_info["slug"])
+        entry = await self._ledger.entry(organization, request.match_info["entry"])
+        return tagged(request, json_response(entry, headers=_kept(_YEAR_S, ", immutable")))
+
+    async def openings(self, request: web.Request) -> web.Response:
+        """What is opened of one entry by now."""
+        refuse_query(request)
+        organization = await self._ledger.organization(request.match_info["slug"])
+        value, age_s = await self._ledger.openings(organization, request.match_info["entry"])
+        return tagged(request, json_response(value, headers=_kept(age_s)))
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """The whole chain up to the newest checkpoint (ledger format, section 8)."""

@@ -1,5 +1,6 @@
 """Records and publishes what the edge requested, with the ledger's own code."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -40,6 +41,10 @@ class Scribe:
             _gift(entry_of(message), organization, DonationRequested.model_validate_json(value))
             for message, value in await self._messages(organization, "donations.requested.v1")
         ]
+        await self.append(requests)
+
+    async def append(self, requests: Sequence[Request]) -> None:
+        """Record requests, of which none may be refused."""
         connection = await asyncpg.connect(self._stand.superuser_dsn)
         try:
             held = await pen.take(connection, 0, ORIGIN, "test")
@@ -51,7 +56,8 @@ class Scribe:
                 await pen.append(connection, held.epoch, decision, held.next_offset)
             for entry in decision.entries:
                 if entry.request.kind == "donation":
-                    await connection.execute(PROJECT, organization, entry.request.subject)
+                    subject = entry.request.subject
+                    await connection.execute(PROJECT, entry.request.organization, subject)
                     await connection.execute(
                         "SELECT pg_notify('donations', $1)", entry.request.subject
                     )

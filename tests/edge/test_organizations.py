@@ -37,6 +37,7 @@ async def test_genesis_and_permissions_leave_with_the_organization(stand: Stand)
         f"{organization}#platform@platform:amply",
         *(f"{organization}#public_ledger@{who}:*" for who in ("user", "api_key", "visitor")),
         *(f"{organization}#accepts_donations@{who}:*" for who in ("user", "api_key", "visitor")),
+        *(f"fund:{fund}#organization@{organization}" for fund in registered.funds.values()),
         f"{key}#organization@{organization}",
         f"{organization}#scope_donation_create@{key}",
         f"{organization}#scope_donor_read@{key}",

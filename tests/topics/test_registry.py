@@ -10,7 +10,7 @@ from topics.registry import INBOX_RETENTION_DAYS, TOPICS
 from topics.topic import Topic
 from workers.__main__ import PROCESSES, WORKERS
 
-SENDERS = {"edge"} | set(WORKERS) | set(PROCESSES)
+SENDERS = {"edge", "operations"} | set(WORKERS) | set(PROCESSES)
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS.keys())
