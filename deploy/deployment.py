@@ -36,6 +36,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
     "donations": (("workers", "donations"), "donations", ("AMPLY_KAFKA",)),
     "bookkeeping": (("workers", "bookkeeping"), "bookkeeping", ("AMPLY_KAFKA", *_LEDGER)),
+    "books": (("workers", "books"), "books", ("AMPLY_KAFKA",)),
     "checkpoints": (
         ("workers", "checkpoints"),
         "checkpoints",

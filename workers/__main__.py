@@ -23,6 +23,7 @@ WORKERS: Final = {
 PROCESSES: Final = {
     "relay": "workers.runtime.relay_process",
     "bookkeeping": "workers.bookkeeping.writer",
+    "books": "workers.books.keeper",
     "checkpoints": "workers.checkpoints.publisher",
 }
 

@@ -1,6 +1,5 @@
 """What the ledger's own entries are computed from: heads and times, and figures by month."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import groupby
 from typing import Final
@@ -91,14 +90,12 @@ async def figures(
     }
 
 
-async def state(
-    connection: AnyConnection, log: int, month: date, organizations: Sequence[str]
-) -> None:
-    """The statements of these organizations are recorded or withheld; of all, when there are none.
+async def state(connection: AnyConnection, log: int, month: date, after: str | None) -> None:
+    """The statements of a month are recorded or withheld, up to an organization or (None) all.
 
     Repeating what a crash left out is harmless: a recorded statement finds itself recorded.
     """
-    if organizations:
-        await connection.execute(STATE, log, month, organizations[-1])
-    else:
+    if after is None:
         await connection.execute(STATE, log, month_after(month), "")
+    else:
+        await connection.execute(STATE, log, month, after)

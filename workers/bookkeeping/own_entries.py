@@ -28,20 +28,21 @@ async def record_due(recorder: Recorder) -> None:
     clock = await store.read_clock(recorder.connection)
     # What is recorded now has this time, even if the clock was set back a little.
     now = max(clock, state.last_time) if state.last_time else clock
-    await _record_census(recorder, state.platform, now)
-    await _record_statements(recorder, now)
+    await _record_census(recorder, state.platform, clock, now)
+    await _record_statements(recorder, clock, now)
 
 
-async def _record_census(recorder: Recorder, platform: str, now: datetime) -> None:
+async def _record_census(recorder: Recorder, platform: str, clock: datetime, now: datetime) -> None:
     log = recorder.pen.state.log
     day = census.day_due(now, await computed.last_census(recorder.connection, log))
     if day is not None:
         organizations, root = await computed.members(recorder.connection, log)
-        await recorder.record_own([census.request(log, platform, day, organizations, root)], now)
+        one = census.request(log, platform, day, organizations, root)
+        await recorder.record_own([one], clock)
         _log.info("census_recorded", day=day.isoformat(), organizations=organizations)
 
 
-async def _record_statements(recorder: Recorder, now: datetime) -> None:
+async def _record_statements(recorder: Recorder, clock: datetime, now: datetime) -> None:
     log = recorder.pen.state.log
     at = await computed.stated(recorder.connection, log)
     if at is None:
@@ -53,8 +54,9 @@ async def _record_statements(recorder: Recorder, now: datetime) -> None:
     made = [statement.request(organization, month, some) for organization, some in figures.items()]
     requests = [one for one in made if one is not None]
     if requests:
-        await recorder.record_own(requests, now)
-    await computed.state(recorder.connection, log, month, list(figures))
+        await recorder.record_own(requests, clock)
+    last = max(figures) if len(figures) == STATEMENTS_MAX else None
+    await computed.state(recorder.connection, log, month, last)
     _log.info(
         "statements_recorded",
         month=month.isoformat(),
