@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exports, latency, ledger_writer, posts, starts
+from tests.benchmarks import exports, latency, ledger_writer, logs, posts, starts
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ FIGURES = (
     Figure("import", posts.measure_import),
     Figure("writer", ledger_writer.measure),
     Figure("exports", exports.measure),
+    Figure("logs", logs.measure),
 )
 
 

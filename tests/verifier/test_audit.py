@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from amply_verify.audit import Kept, LogReport, audit_log
+from amply_verify.claims import Claim
 from amply_verify.entry import parse_entry
 from amply_verify.errors import RefusedError, UnreadableError
 from amply_verify.note import Checkpoint
@@ -196,10 +197,17 @@ def test_a6_older_checkpoints_are_prefixes(log: Any, audit: Any, ids: list[str])
 
 
 def test_a7_other_bytes_than_a_receipt_knows(log: Any, audit: Any) -> None:
-    right = [(index, leaf, "x") for index, leaf in enumerate(log.leaves)]
-    assert audit(log.files(), leaves=right).claims == 600
-    assert refusal(audit, log.files(), leaves=[(9, bytes(32), "x")]) == ("A7", 9)
-    assert refusal(audit, log.files(), leaves=[(600, bytes(32), "x")]) == ("A7", 600)
+    right = claim(*enumerate(log.leaves))
+    assert audit(log.files(), claims=[right]).claims == 600
+    assert refusal(audit, log.files(), claims=[right, claim((9, bytes(32)))]) == ("A7", 9)
+    assert refusal(audit, log.files(), claims=[claim((600, bytes(32)))]) == ("A7", 600)
+
+
+def claim(*leaves: tuple[int, bytes]) -> Claim:
+    made = Claim("x")
+    for index, leaf in leaves:
+        made.add(index, leaf)
+    return made
 
 
 def _head(log: Any, org: str) -> tuple[int, bytes]:

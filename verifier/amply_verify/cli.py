@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +16,13 @@ from typing import Any
 
 from amply_verify import audit, export, receipt
 from amply_verify.audit import Kept
-from amply_verify.errors import InvalidError, NoteError, RefusedError, UnreadableError
-from amply_verify.export_form import parse_first, parse_row, read_lines
+from amply_verify.claims import claim_of_export, claim_of_receipt
+from amply_verify.errors import NoteError, RefusedError, UnreadableError
 from amply_verify.kinds import is_hash
 from amply_verify.note import ED25519, VerifierKey, parse_verifier_key
 from amply_verify.policy import Policy, parse_policy
 from amply_verify.report import Report, as_lines, as_object, printable
 from amply_verify.source import open_log, read_bounded
-from amply_verify.tree import leaf_hash
 from amply_verify.trust import Trust
 
 VERIFIED, REFUSED, UNREADABLE = 0, 1, 2
@@ -92,11 +91,12 @@ def _verify_export(options: argparse.Namespace, now: datetime) -> Report:
 
 
 def _verify_log(options: argparse.Namespace, _now: datetime) -> Report:
-    leaves = [_receipt_leaf(path) for path in options.receipt]
-    for path in options.export:
-        leaves += _export_leaves(path)
-    kept = Kept([_read_text(path) for path in options.old], leaves)
-    return audit.audit_log(open_log(options.location), _trust(options), kept)
+    claims = [claim_of_receipt(path) for path in options.receipt]
+    claims += [claim_of_export(path) for path in options.export]
+    kept = Kept([_read_text(path) for path in options.old], claims)
+    return audit.audit_log(
+        open_log(options.location), _trust(options), kept, max(1, options.processes)
+    )
 
 
 def _trust(options: argparse.Namespace) -> Trust:
@@ -141,26 +141,6 @@ def _read_head(path: str) -> export.Head:
     raise UnreadableError(f'{path} is not of the form {{"hash": "<64 hex>", "seq": <number>}}')
 
 
-def _receipt_leaf(path: str) -> tuple[int, bytes, str]:
-    try:
-        parts = receipt.parse_receipt(_read(path))
-    except InvalidError as error:
-        raise UnreadableError(f"{path} is no receipt: {error}") from error
-    return parts.position, leaf_hash(parts.entry.encode()), path
-
-
-def _export_leaves(path: str) -> Iterator[tuple[int, bytes, str]]:
-    try:
-        with Path(path).open("rb") as stream:
-            lines = read_lines(stream)
-            org = parse_first(next(lines, b"")).get("org")
-            for line in lines:
-                row = parse_row(line, str(org))
-                yield row.index, leaf_hash(row.text), path
-    except InvalidError as error:
-        raise UnreadableError(f"{path} is no export: {error}") from error
-
-
 def _read(path: str) -> bytes:
     return read_bounded(Path(path))
 
@@ -195,13 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--org", metavar="ORG", help="the organization it must be of")
     many.add_argument("--old", metavar="CHECKPOINT_FILE", help="a checkpoint kept from before")
     many.add_argument("--old-head", metavar="HEAD_FILE", help='a head kept: {"hash", "seq"}')
-    many.add_argument(
-        "--processes",
-        type=int,
-        default=min(os.cpu_count() or 1, PROCESSES_MAX),
-        metavar="N",
-        help="processes that judge a long export (default: one per core, at most %(default)s)",
-    )
+    _add_processes(many, "judge a long export")
     many.set_defaults(verify=_verify_export)
 
     whole = commands.add_parser("log", parents=[common], help="a whole log: a folder or a URL")
@@ -214,5 +188,16 @@ def _parser() -> argparse.ArgumentParser:
         whole.add_argument(
             f"--{name}", action="append", default=[], metavar=what, help="to compare; repeatable"
         )
+    _add_processes(whole, "judge a long log")
     whole.set_defaults(verify=_verify_log)
     return parser
+
+
+def _add_processes(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=min(os.cpu_count() or 1, PROCESSES_MAX),
+        metavar="N",
+        help=f"processes that {what} (default: one per core, at most %(default)s)",
+    )
