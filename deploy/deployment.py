@@ -104,6 +104,11 @@ class DataDirectory:
         return self.path / "keys"
 
     @property
+    def erasure_journal(self) -> Path:
+        """Who was forgotten. No backup of the database includes it; a copy elsewhere is wise."""
+        return self.path / "erasures.journal"
+
+    @property
     def environment_file(self) -> Path:
         """Addresses and demonstration keys, in shell syntax, mode 600."""
         return self.path / "amply.env"

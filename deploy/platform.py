@@ -32,6 +32,8 @@ from deploy.deployment import (
     write_private,
 )
 from deploy.embedded import Addresses, Engines, Event, GivenAddresses
+from deploy.erasure import apply_journal
+from deploy.erasure_journal import Journal
 from deploy.operations import store
 from deploy.postgres.migrate import ROLES, allow_login, migrate
 from deploy.supervisor import Command, Supervisor
@@ -147,7 +149,17 @@ class Platform:
         count = await migrate(self.superuser_dsn)
         await allow_login(self.superuser_dsn, secret)
         self._dsn_of = {role: role_dsn(addresses.postgres_dsn, secret, role) for role in ROLES}
-        return f"{count} migrations applied" if count else "up to date"
+        again = await self._forget_again()
+        migrated = f"{count} migrations applied" if count else "up to date"
+        return f"{migrated}, {again} donors forgotten again" if again else migrated
+
+    async def _forget_again(self) -> int:
+        """Whom the journal names, before anything serves: this may be a restored backup."""
+        connection = await asyncpg.connect(self._dsn_of["operations"])
+        try:
+            return await apply_journal(connection, Journal(self.data.erasure_journal))
+        finally:
+            await connection.close()
 
     async def _provision(self) -> str:
         result = await provision(self.settings["AMPLY_KAFKA"])

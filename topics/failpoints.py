@@ -27,6 +27,9 @@ Step = Literal[
     "checkpoints.published",
     "notifications.sent",
     "permissions.written",
+    "erasure.journaled",
+    "erasure.before_commit",
+    "erasure.committed",
 ]
 
 STEPS: Final[frozenset[str]] = frozenset(get_args(Step))

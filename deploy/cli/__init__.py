@@ -3,6 +3,7 @@
 import typer
 
 from deploy.cli.donations import donate, export, import_gifts
+from deploy.cli.erasing import erase
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
@@ -18,6 +19,7 @@ app.command("status")(status)
 app.command("donate")(donate)
 app.command("import")(import_gifts)
 app.command("replay")(replay)
+app.command("erase")(erase)
 app.add_typer(dead_letters, name="dead-letters")
 ledger = typer.Typer(help="The ledger's public records.", no_args_is_help=True)
 ledger.command("export")(export)

@@ -12,6 +12,7 @@ FIGURES: Final = """
         (SELECT count(*) FROM messages.set_aside WHERE disposition = 'parked') AS parked,
         (SELECT count(*) FROM messages.set_aside WHERE disposition = 'dead') AS dead_letters,
         (SELECT count(*) FROM read.entries) AS entries,
+        (SELECT count(*) FROM ledger.pending_erasures) AS erasures_pending,
         (SELECT max(size) FROM read.checkpoints) AS checkpoint_size,
         (SELECT round(extract(epoch FROM clock_timestamp() - max(published_at)), 1)
             FROM read.checkpoints) AS checkpoint_age_s

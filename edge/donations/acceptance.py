@@ -1,11 +1,10 @@
 """Accepting gifts: many requests, one transaction, each durable before it is answered.
 
 In order: claim the Idempotency-Keys, find or make the donors' profiles (only for gifts whose key
-was free), seal the donors, queue the messages. A gift whose key was taken is answered as the
-earlier request was, or refused when it is another request.
+was free), seal the donors, note whose gifts these are, queue the messages. A gift whose key was
+taken is answered as the earlier request was, or refused when it is another request.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from contracts.identifiers import random_id, type_id
 from edge.database.pool import Database
 from edge.donations import decisions, store
 from edge.donations.decisions import Gift
+from edge.donors.people import People
 from edge.errors import ProblemError
 from ledger import keys
 from ledger.personal_data import seal_donor
@@ -28,7 +28,6 @@ from topics.registry import DONATIONS_REQUESTED
 
 ROUTE: Final = "POST /v1/donations"
 _SENDER: Final = "edge"
-_PERSON: Final = "person"
 _ANSWER: Final = "idempotency-answer"
 
 RequestKey = tuple[str, str, str, str]
@@ -58,7 +57,7 @@ class Acceptance:
     def __init__(self, database: Database, master_key: bytes) -> None:
         self._database = database
         self._key_ring = keys.KeyRing(master_key)
-        self._person_key = keys.derive(master_key, _PERSON)
+        self._people = People(master_key)
         self._answer_key = keys.derive(master_key, _ANSWER)
 
     async def commit(self, batch: Sequence[Accepting]) -> list[Accepted | ProblemError]:
@@ -137,6 +136,12 @@ class Acceptance:
                 profile, data_key = profiles[people[gift.donation]]
                 seal, opening = seal_donor(value, profile, data_key)
                 sealed[gift.donation] = SealedDonor(profile=profile, seal=seal, opening=opening)
+        given = [
+            (gift.organization.id, sealed[gift.donation].profile, gift.donation)
+            for gift in gifts
+            if gift.donation in sealed
+        ]
+        await store.note_gifts(connection, given)
         return sealed
 
     def _person(self, gift: Gift) -> tuple[str, bytes] | None:
@@ -145,8 +150,7 @@ class Acceptance:
             return None
         assert gift.request.donor is not None
         name = decisions.person_of(gift.request.donor) or f"gift {gift.donation}"
-        text = f"{gift.organization.id}\n{name}".encode()
-        return gift.organization.id, hmac.digest(self._person_key, text, hashlib.sha256)
+        return gift.organization.id, self._people.hash(gift.organization.id, name)
 
     async def _profiles(
         self,

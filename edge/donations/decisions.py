@@ -12,6 +12,7 @@ from contracts.message import Envelope
 from contracts.money import AMOUNT_MINOR_MAX
 from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations.models import DonationRequest, Donor
+from edge.donors import people
 from edge.errors import Fault, ProblemError
 from edge.times import spell_time
 
@@ -95,7 +96,7 @@ def donor_value(donor: Donor | None) -> dict[str, Any] | None:
 
 def person_of(donor: Donor) -> str | None:
     """The normalised mail address by which an organization knows a person again."""
-    return donor.email.strip().casefold() if donor.email is not None else None
+    return people.person_of(donor.email) if donor.email is not None else None
 
 
 def message_of(gift: Gift, donor: SealedDonor | None) -> Envelope[DonationRequested]:

@@ -33,6 +33,10 @@ CREATE_PROFILES: Final = """
     ON CONFLICT (organization, person_hash) DO NOTHING
     RETURNING organization, person_hash, id, wrapped_key
 """
+NOTE_GIFTS: Final = """
+    INSERT INTO edge.donor_gifts (organization, profile, donation)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+"""
 FIND_ANSWER: Final = """
     SELECT donation, created_by, answer FROM edge.requests
     WHERE organization = $1 AND donation = $2
@@ -78,6 +82,11 @@ async def create_profiles(
     """Insert (organization, person hash, id, wrapped key); the rows that were new."""
     ordered = sorted(profiles, key=lambda profile: profile[:2])
     return await connection.fetch(CREATE_PROFILES, *map(list, zip(*ordered, strict=True)))
+
+
+async def note_gifts(connection: AnyConnection, gifts: Sequence[tuple[str, str, str]]) -> None:
+    """Insert (organization, profile, donation): what an erasure of the profile has to reach."""
+    await connection.execute(NOTE_GIFTS, *map(list, zip(*gifts, strict=True)))
 
 
 async def find_answer(connection: AnyConnection, organization: str, donation: str) -> Record | None:

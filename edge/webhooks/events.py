@@ -31,18 +31,23 @@ ACCEPTED: Final[dict[str, str]] = {
 _EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,251}")
 _TYPE: Final = re.compile(r"[a-z0-9_.]{1,100}")
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,250}")
+_PAYMENT: Final = re.compile(r"pi_[A-Za-z0-9_]{1,250}")
 _VERSION: Final = re.compile(r"[0-9A-Za-z._-]{1,40}")
 _CREATED_S_MAX: Final = 253_402_300_799  # the end of the year 9999
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event by its attributes; only `passed_on` ones are known to have them all."""
+    """An event by its attributes; only `passed_on` ones are known to have them all.
+
+    `payment_intent` is the payment that the event's object is, or belongs to, if it says so.
+    """
 
     id: str
     type: str
     account: str | None
     object: str
+    payment_intent: str | None
     created: datetime
     livemode: bool
     api_version: str
@@ -87,11 +92,20 @@ def _event(value: dict[str, Any]) -> Event | None:
         type=str(kind),
         account=account,
         object=about_id if isinstance(about_id, str) else "",
+        payment_intent=_payment_of(about) if isinstance(about, dict) else None,
         created=datetime.fromtimestamp(created, UTC),
         livemode=livemode,
         api_version=str(version),
         disposition="passed_on",
     )
+
+
+def _payment_of(about: dict[str, Any]) -> str | None:
+    found = about.get("payment_intent")
+    if isinstance(found, dict):  # An expanded object.
+        found = found.get("id")
+    named = (about.get("id"), found)
+    return next((str(one) for one in named if _matches(_PAYMENT, one)), None)
 
 
 def _matches(form: re.Pattern[str], value: object) -> bool:
@@ -105,6 +119,7 @@ def _malformed(body: bytes) -> Event:
         type="malformed",
         account=None,
         object="",
+        payment_intent=None,
         created=datetime.fromtimestamp(0, UTC),
         livemode=False,
         api_version="",

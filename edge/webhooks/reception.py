@@ -78,6 +78,7 @@ class Reception:
                 item.event.id,
                 item.event.type,
                 item.event.account,
+                item.event.payment_intent,
                 item.event.disposition,
                 item.ciphertext,
             )

@@ -23,7 +23,7 @@ from ledger.store.connection import AnyConnection
 from topics import dead_letters
 from topics.delivery import Delivery
 from topics.registry import ENTRIES_REQUESTED
-from workers.bookkeeping import metrics
+from workers.bookkeeping import erasures, metrics
 from workers.bookkeeping.announcer import Announcer
 from workers.bookkeeping.incoming import Incoming, read, read_released
 from workers.bookkeeping.own_entries import record_due
@@ -75,6 +75,7 @@ async def run(settings: Settings) -> None:
     announcer = Announcer(settings.postgres, settings.kafka, LOG, recorded, writer.is_busy)
     async with running(settings, health) as stopping:
         announcing = asyncio.create_task(announcer.run(stopping), name="announcer")
+        erasing = asyncio.create_task(erasures.run(settings.postgres, stopping), name="erasures")
         try:
             await writer.run(stopping)
         except (store.FencedError, ClockBehindError, OffsetLostError) as error:
@@ -83,7 +84,7 @@ async def run(settings: Settings) -> None:
         finally:
             stopping.set()
             recorded.set()
-            await announcing
+            await asyncio.gather(announcing, erasing)
 
 
 class _Writer:
