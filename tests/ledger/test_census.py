@@ -4,10 +4,10 @@ import pytest
 
 from amply_verify import canonical
 from amply_verify.entry import parse_entry
-from amply_verify.log_chains import LogChains
 from amply_verify.tree import leaf_hash, root_of
 from ledger import census
-from tests.ledger.making import NOON, ORIGIN, Book, donation, genesis, name
+from tests.ledger.auditing import audit
+from tests.ledger.making import NOON, Book, donation, genesis, name
 
 A, B, PLATFORM = (name("org", letter) for letter in "ABP")
 DAY = timedelta(days=1)
@@ -52,10 +52,7 @@ def test_the_verifier_s_audit_recomputes_every_census() -> None:
     book.decide([genesis(B), donation(A, 1)])
     take_census(book, date(2027, 3, 3))
     take_census(book, date(2027, 3, 4))
-    chains = LogChains(ORIGIN)
-    for index, data in enumerate(book.entries):
-        chains.judge(index, data, leaf_hash(data))
-    assert (chains.fault, chains.censuses) == (None, 3)
+    assert audit(book.entries).censuses == 3
     assert parse_entry(book.entries[-1]).org == PLATFORM
 
 

@@ -15,7 +15,7 @@ from ledger import export
 from ledger.entry import Request
 from ledger.export import StoredEntry
 from ledger.store import pen
-from ledger.tiles import proofs_of
+from ledger.tiles import TileFolder
 from tests.ledger.database import append, until
 from tests.ledger.making import ORIGIN, donation, name
 from tests.ledger.making import genesis as genesis_request
@@ -129,7 +129,7 @@ async def verified_export(stand: Stand, organization: str) -> ExportReport:
         openings[row["index"]] = {one["section"]: one["plain"] for one in found if one["plain"]}
     note = stand.checkpoint()
     size = int(note.splitlines()[1])
-    proofs = proofs_of(stand.folder, size)
+    proofs = TileFolder(stand.folder).tree(size)
     head = rows[-1]["index"]
     first = json.loads(export.first_line(organization, len(rows), head, note, proofs))
     first["census"] = await census(stand, organization, size)
@@ -161,7 +161,7 @@ async def census(stand: Stand, organization: str, size: int) -> dict[str, Any]:
         canonical.to_base64(one)
         for one in prove_inclusion(member, len(leaves), node_reader(leaves))
     ]
-    proof = proofs_of(stand.folder, size).prove_inclusion(index, size)
+    proof = TileFolder(stand.folder).tree(size).prove_inclusion(index, size)
     return {
         "entry": data.decode(),
         "index": index,
