@@ -25,7 +25,7 @@ from amply_verify.money import Line
 from ledger import transfers
 from ledger.accounts import ASSETS, is_known
 from ledger.chain import Fund, Head, Known, LogState
-from ledger.decision import Appended, BalanceKey, Decision, Refusal, Waiting
+from ledger.decision import Appended, Decision, Refusal, Waiting
 from ledger.entry import Composed, Composer, Request, spell_time
 from ledger.visibility import Label, is_wider, label_asked
 
@@ -99,9 +99,9 @@ class _Batch:
         self._waiting_ids: set[str] = set()
         self._chains: dict[str, Head] = {}
         self._funds: dict[str, Fund] = {}
-        self._recorded: dict[str, str] = {}
+        self._recorded: dict[str, Request] = {}
         self._seals: set[str] = set()
-        self._balances: defaultdict[BalanceKey, int] = defaultdict(int)
+        self._balances: defaultdict[tuple[str, Line], int] = defaultdict(int)
         self._labels: dict[str, tuple[Request, Label]] = {}
 
     def take(self, request: Request) -> None:
@@ -164,12 +164,13 @@ class _Batch:
             state=state,
             chains=self._chains,
             funds=self._funds,
-            balances=dict(self._balances),
+            balances={(owner, *line): amount for (owner, line), amount in self._balances.items()},
             labels=self._labels,
         )
 
     def _organization_of(self, id: str) -> str | None:  # noqa: A002 - the field's name
-        return self._recorded.get(id) or self._known.recorded.get(id)
+        own = self._recorded.get(id)
+        return self._known.recorded.get(id) if own is None else own.organization
 
     def _head_of(self, organization: str) -> Head | None:
         return self._chains.get(organization) or self._known.chains.get(organization)
@@ -267,18 +268,19 @@ class _Batch:
 
     def _place(self, prepared: _Prepared) -> None:
         request, seq, composed, funds, label = prepared
-        self._entries.append(Appended(self._frontier.size, seq, request, composed))
-        if self._frontier.size == 0:
-            self._platform = request.organization
-        self._frontier.append(composed.leaf_hash)
-        self._chains[request.organization] = Head(self._before.log, seq, composed.leaf_hash)
-        self._recorded[request.id] = request.organization
+        organization, index, leaf = request.organization, self._frontier.size, composed.leaf_hash
+        self._entries.append(Appended(index, seq, request, composed))
+        if index == 0:
+            self._platform = organization
+        self._frontier.append(leaf)
+        self._chains[organization] = Head(self._before.log, seq, leaf)
+        self._recorded[request.id] = request
         if funds:
             self._funds |= funds
         if label is not None and request.ref is not None:
             self._labels[request.ref] = (request, label)
         for line, amount_minor in composed.postings:
-            self._balances[request.organization, *line] += amount_minor
+            self._balances[organization, line] += amount_minor
 
     def _check_label(self, request: Request) -> Label:
         """The label that a composed `visibility_change` gives; raises _Refused."""
@@ -296,7 +298,7 @@ class _Batch:
             return self._labels[entry][1]
         if entry in self._known.labels:
             return self._known.labels[entry]
-        own = next(one.request for one in self._entries if one.request.id == entry)
+        own = self._recorded[entry]
         return Label(own.visibility, own.public_after)
 
     def _check_postings(
@@ -304,7 +306,10 @@ class _Batch:
     ) -> dict[str, Fund]:
         """The funds that the postings open or fix the currency of; raises _Refused."""
         changed: dict[str, Fund] = {}
-        for (name, account, currency), _ in postings:
+        for line, _ in postings:
+            if (organization, line) in self._balances:
+                continue  # An entry of this batch has posted there already.
+            name, account, currency = line
             if not is_known(account):
                 raise _Refused("unknown_account", f"{account} is not in the table of accounts")
             fund = changed.get(name) or self._funds.get(name) or self._known.funds.get(name)

@@ -8,20 +8,22 @@ once, judged by the verifier's own code, and never made again.
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from amply_verify import canonical
 from amply_verify import entry as verifier
-from amply_verify.errors import EntryError
+from amply_verify.errors import CanonicalError, EntryError
+from amply_verify.kinds import KINDS, is_hash
 from amply_verify.money import Line, MoneyReader
 from amply_verify.tree import leaf_hash
 
 DrawSalt = Callable[[str], bytes]
 """The name of a section -> 32 fresh random bytes."""
 
-_Section = tuple[str, dict[str, Any]]
+#: Different sets of keys that a composer remembers; requests may bring any number of them.
+_REMEMBERED_MAX: Final = 4096
 
 
 class DonorSeal(NamedTuple):
@@ -84,12 +86,20 @@ def draw_salt(section: str) -> bytes:
 
 
 class Composer:
-    """Composes entries of one log; keeps only which account names it has seen to be well-formed."""
+    """Composes entries of one log, judged by the verifier's own code.
+
+    Entries repeat a handful of forms for ever. What the verifier accepted once is remembered: the
+    form of an entry (its kind, visibility and which fields it has) and the keys of its details. An
+    entry of known form with flat details of known keys is valid when its few own values are, and
+    only these are looked at; every other one is judged as a whole.
+    """
 
     def __init__(self, origin: str, draw: DrawSalt = draw_salt) -> None:
         self._origin = origin
         self._draw = draw
         self._money = MoneyReader()
+        self._forms: set[_Form] = set()
+        self._keys: set[tuple[str, ...]] = set()
 
     def compose(self, request: Request, seq: int, prev: str | None, time: str) -> Composed:
         """The entry of a request at `seq` of its chain, after the entry with leaf hash `prev`.
@@ -111,46 +121,101 @@ class Composer:
         if request.ref is not None:
             fields["ref"] = request.ref
         openings: list[Opening] = []
-        if request.donor is not None:
-            fields["donor"] = {"sealed": request.donor.seal}
-            openings.append(Opening("donor", None, request.donor.profile, request.donor.ciphertext))
-        sections, postings = self._sections(request)
-        if request.visibility == "public_full":
-            fields |= dict(sections)
-            verifier.check_entry(fields, self._origin)
-        else:
-            salts = {name: self._draw(name) for name, _ in sections}
-            for name, value in sections:
-                fields[name] = {"sealed": verifier.seal(name, salts[name], _spell(value))}
-            parsed = verifier.check_entry(fields, self._origin)
-            openings += [_open(parsed, *section, salts[section[0]]) for section in sections]
+        donor, details = request.donor, request.details
+        if donor is not None:
+            fields["donor"] = {"sealed": donor.seal}
+            openings.append(Opening("donor", None, donor.profile, donor.ciphertext))
+        postings: list[tuple[Line, int]] = []
+        if request.postings is not None:
+            fields["money"] = {"postings": request.postings}
+            postings = self._money.parse(fields["money"]).amounts_minor
+        flat = details is None or self._is_flat(details)
+        if details is not None:
+            if not flat:
+                canonical.encode(details)
+            fields["details"] = details
+        if request.visibility != "public_full":
+            self._seal(fields, openings)
+        if not flat or not self._is_of_known_form(request, seq, prev, time):
+            self._judge(request, fields, openings)
         data = _spell(fields)
         if len(data) > verifier.ENTRY_BYTES_MAX:
             raise EntryError(f"an entry has at most {verifier.ENTRY_BYTES_MAX} bytes")
         return Composed(data, leaf_hash(data), openings, postings)
 
-    def _sections(self, request: Request) -> tuple[list[_Section], list[tuple[Line, int]]]:
-        # The sections are all that may hold anything; once they are known to have a canonical form,
-        # and the other fields pass the verifier's patterns, orjson writes the canonical bytes.
-        sections: list[_Section] = []
-        postings: list[tuple[Line, int]] = []
-        if request.postings is not None:
-            money = {"postings": request.postings}
-            postings = self._money.parse(money).amounts_minor
-            sections.append(("money", money))
-        if request.details is not None:
-            canonical.encode(request.details)
-            sections.append(("details", request.details))
-        return sections, postings
+    def _seal(self, fields: dict[str, Any], openings: list[Opening]) -> None:
+        for name in ("money", "details"):
+            if name in fields:
+                salt, value = self._draw(name), _spell(fields[name])
+                fields[name] = {"sealed": verifier.seal(name, salt, value)}
+                plain = b'{"salt":"%b","value":%b}' % (canonical.to_base64(salt).encode(), value)
+                openings.append(Opening(name, plain, None, None))
+
+    def _judge(self, request: Request, fields: dict[str, Any], openings: list[Opening]) -> None:
+        """Let the verifier judge the entry and its openings as they will be stored."""
+        parsed = verifier.check_entry(fields, self._origin)
+        for opening in openings:
+            if opening.plain is not None:
+                verifier.check_opening(parsed, opening.section, canonical.parse(opening.plain))
+        if request.details is not None and len(self._keys) < _REMEMBERED_MAX:
+            self._keys.add(tuple(request.details))
+        # Prescribed details and a time to open at are judged by their values, each time.
+        if KINDS[request.kind].check_details is None and request.public_after is None:
+            self._forms.add(_form_of(request))
+
+    def _is_flat(self, details: dict[str, Any]) -> bool:
+        """Whether details of known keys hold nothing but scalars that have a canonical form."""
+        if tuple(details) not in self._keys:
+            return False
+        for value in details.values():
+            kind = type(value)
+            if kind is str:
+                if "\0" in value:
+                    return False
+            elif kind is int:
+                if not -canonical.INTEGER_MAX <= value <= canonical.INTEGER_MAX:
+                    return False
+            elif value is not None and kind is not bool:
+                return False
+        return True
+
+    def _is_of_known_form(self, request: Request, seq: int, prev: str | None, time: str) -> bool:
+        """Whether the verifier accepted this form, and all that differs is as it must be."""
+        return (
+            _form_of(request) in self._forms
+            and seq > 0
+            and prev is not None
+            and is_hash(prev) is not None
+            and verifier.is_time(time)
+            and verifier.is_entry_id(request.id) is not None
+            and verifier.is_organization_id(request.organization) is not None
+            and (request.ref is None or verifier.is_entry_id(request.ref) is not None)
+            and (request.donor is None or is_hash(request.donor.seal) is not None)
+        )
+
+
+_Form = tuple[str, str, bool, bool, bool, bool, bool]
+
+
+def _form_of(request: Request) -> _Form:
+    """All that the verifier's table of kinds and visibilities looks at."""
+    return (
+        request.kind,
+        request.visibility,
+        request.public_after is None,
+        request.ref is None,
+        request.postings is None,
+        request.details is None,
+        request.donor is None,
+    )
 
 
 def _spell(value: dict[str, Any]) -> bytes:
-    """The canonical bytes of a value that is known to have some, faster than the verifier's."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    """The canonical bytes of a value that is known to have some, faster than the verifier's.
 
-
-def _open(entry: verifier.Entry, section: str, value: dict[str, Any], salt: bytes) -> Opening:
-    spelled = canonical.to_base64(salt)
-    verifier.check_opening(entry, section, {"salt": spelled, "value": value})
-    plain = b'{"salt":"%b","value":%b}' % (spelled.encode(), _spell(value))
-    return Opening(section, plain, None, None)
+    Only a lone surrogate is left to find here.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise CanonicalError("a string holds a lone surrogate") from error
