@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.entries import EntryRequested, PostingRequested
-from contracts.identifiers import time_of, type_id
+from contracts.entries import EntryRequested
+from contracts.identifiers import starts_with_time, type_id
 from contracts.message import Envelope
 from ledger.entry import DonorSeal, Request, spell_time
 from ledger.store.waiting import WaitingRow
@@ -21,16 +21,15 @@ from topics.registry import ENTRIES_REQUESTED
 UNDECODABLE: Final = "undecodable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # Not frozen: one is made for each entry, and freezing triples its cost.
 class Incoming:
-    """A record on its way. `request` and `message` are None exactly when it is not readable.
+    """A record on its way: its request, or else the fault that makes it unreadable.
 
     `waited` says that it lies in the waiting table, `set_aside` is its position among the dead
     letters; neither has a place in the order of the topic.
     """
 
     delivery: Delivery
-    message: Envelope[EntryRequested] | None
     request: Request | None
     fault: str | None = None
     waited: bool = False
@@ -41,18 +40,24 @@ class Incoming:
         """Its offset, when it comes from the topic."""
         return None if self.waited or self.set_aside is not None else self.delivery.offset
 
+    @property
+    def message(self) -> Envelope[EntryRequested] | None:
+        """The message of a request, read anew: few need it, and keeping all fills the memory."""
+        if self.request is None:
+            return None
+        return codec.decode(ENTRIES_REQUESTED, self.delivery.headers, self.delivery.value)
+
 
 def read(delivery: Delivery, *, waited: bool = False, set_aside: int | None = None) -> Incoming:
     """The request in a record."""
-    headers = [(name, value) for name, value in delivery.headers if value is not None]
     try:
-        message = codec.decode(ENTRIES_REQUESTED, headers, delivery.value)
+        message = codec.decode(ENTRIES_REQUESTED, delivery.headers, delivery.value)
     except codec.UndecodableError as error:
-        return Incoming(delivery, None, None, str(error), waited, set_aside)
-    fault = _fault_of(message)
-    if fault is not None:
-        return Incoming(delivery, None, None, fault, waited, set_aside)
-    return Incoming(delivery, message, to_request(message), None, waited, set_aside)
+        return Incoming(delivery, None, str(error), waited, set_aside)
+    if not starts_with_time(message.id):
+        fault = "ce_id does not start with a time"
+        return Incoming(delivery, None, fault, waited, set_aside)
+    return Incoming(delivery, to_request(message), None, waited, set_aside)
 
 
 def read_waiting(row: WaitingRow, partition: int) -> Incoming:
@@ -101,28 +106,10 @@ def to_request(message: Envelope[EntryRequested]) -> Request:
         public_after=spell_time(body.public_after) if body.public_after else None,
         ref=body.ref,
         subject=body.subject,
-        postings=None if body.postings is None else list(map(_to_posting, body.postings)),
+        postings=None if body.postings is None else [vars(posting) for posting in body.postings],
         details=body.details,
         donor=DonorSeal(donor.profile, donor.seal, donor.opening) if donor else None,
     )
-
-
-def _to_posting(posting: PostingRequested) -> dict[str, str]:
-    return {
-        "account": posting.account,
-        "amount": posting.amount,
-        "currency": posting.currency,
-        "fund": posting.fund,
-    }
-
-
-def _fault_of(message: Envelope[EntryRequested]) -> str | None:
-    """What makes an envelope unusable, though its body may be well."""
-    try:
-        time_of(message.id)
-    except (ValueError, OverflowError):
-        return "ce_id does not start with a time"
-    return None
 
 
 def requests_of(items: Iterable[Incoming]) -> list[Request]:

@@ -15,7 +15,7 @@ append_seconds: Final = Histogram(
 batch_requests: Final = Histogram(
     "ledger_append_batch_size",
     "Requests in one append transaction",
-    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 8000),
 )
 size: Final = Gauge("ledger_size", "Entries in the log")
 epoch: Final = Gauge("ledger_writer_epoch", "The epoch of this writer")

@@ -181,8 +181,9 @@ class Recorder:
                 fault = verdict(UNDECODABLE, item.fault or "")
             elif (refusal := refusals.get(item.request.id)) is not None:
                 fault = verdict(refusal.code, refusal.reason)
-                assert item.message is not None, "a request was read out of a message"
-                told.append(_refusal_fact(item.message, refusal))
+                message = item.message
+                assert message is not None, "a request was read out of a message"
+                told.append(_refusal_fact(message, refusal))
             if item.set_aside is not None:
                 if fault is None:
                     await dead_letters.remove(self.connection, item.set_aside)
