@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from contracts.identifiers import parse_type_id
 from contracts.message import BodyT, Envelope
+from topics.plain import plain_reader
 from topics.topic import Topic
 
 PAYLOAD_BYTES_MAX: Final = 900_000
@@ -21,6 +22,18 @@ Headers = tuple[tuple[str, bytes], ...]
 
 class UndecodableError(ValueError):
     """The record is not a message of this topic. Its text says why, without quoting the payload."""
+
+
+class _NotThisTopicError(ValueError):
+    """The record says that it belongs to another topic."""
+
+
+class Plain(NamedTuple):
+    """A message of which little is needed; its body in dicts and lists, see `plain_reader`."""
+
+    id: UUID
+    organization: str
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +72,51 @@ def decode(
     topic: Topic[BodyT], headers: Iterable[tuple[str, bytes | None]], value: bytes | None
 ) -> Envelope[BodyT]:
     """The message in a record; UndecodableError when it is none of this topic."""
-    attributes = {name: content for name, content in headers if content is not None}
     try:
-        if attributes["ce_type"] != topic.name.encode():
-            raise UndecodableError("ce_type names another topic")
-        cause = attributes.get("ce_cause")
-        return Envelope(
-            id=UUID(attributes["ce_id"].decode("ascii")),
-            type=topic.name,
-            time=_parse_time(attributes["ce_time"]),
-            organization=_parse_organization(attributes["ce_organization"]),
-            cause=UUID(cause.decode("ascii")) if cause is not None else None,
-            body=topic.body.model_validate_json(value or b"", extra="ignore"),
-        )
-    except KeyError as error:
-        raise UndecodableError(f"the header {error.args[0]} is missing") from error
-    except ValidationError as error:
-        raise UndecodableError(_describe(error)) from error
-    except UndecodableError:
-        raise
-    except ValueError as error:  # A malformed id, time or encoding.
-        raise UndecodableError(f"a header is malformed: {type(error).__name__}") from error
+        identifier, time, organization, cause = _read_attributes(topic.name, headers)
+        body = topic.body.model_validate_json(value or b"", extra="ignore")
+    except (KeyError, ValueError) as error:
+        raise _undecodable(error) from error
+    return Envelope(identifier, topic.name, time, organization, cause, body)
+
+
+def decode_plain(
+    topic: Topic[BodyT], headers: Iterable[tuple[str, bytes | None]], value: bytes | None
+) -> Plain:
+    """What `decode` reads, for a reader of very many; UndecodableError exactly as there."""
+    try:
+        identifier, _, organization, _ = _read_attributes(topic.name, headers)
+        body = plain_reader(topic.body)(value or b"")
+    except (KeyError, ValueError) as error:
+        raise _undecodable(error) from error
+    return Plain(identifier, organization, body)
+
+
+def _read_attributes(
+    topic: str, headers: Iterable[tuple[str, bytes | None]]
+) -> tuple[UUID, datetime, str, UUID | None]:
+    attributes = {name: content for name, content in headers if content is not None}
+    if attributes["ce_type"] != topic.encode():
+        raise _NotThisTopicError
+    cause = attributes.get("ce_cause")
+    return (
+        UUID(attributes["ce_id"].decode("ascii")),
+        _parse_time(attributes["ce_time"]),
+        _parse_organization(attributes["ce_organization"]),
+        UUID(cause.decode("ascii")) if cause is not None else None,
+    )
+
+
+def _undecodable(error: KeyError | ValueError) -> UndecodableError:
+    match error:
+        case KeyError():
+            return UndecodableError(f"the header {error.args[0]} is missing")
+        case ValidationError():
+            return UndecodableError(_describe(error))
+        case _NotThisTopicError():
+            return UndecodableError("ce_type names another topic")
+        case _:
+            return UndecodableError(f"a header is malformed: {type(error).__name__}")
 
 
 def _describe(error: ValidationError) -> str:

@@ -5,7 +5,7 @@ Pure: a record becomes a request of the ledger, or the reason why it is none.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from contracts.entries import EntryRequested
 from contracts.identifiers import starts_with_time, type_id
@@ -13,6 +13,7 @@ from contracts.message import Envelope
 from ledger.entry import DonorSeal, Request, spell_time
 from ledger.store.waiting import WaitingRow
 from topics import codec
+from topics.codec import Plain
 from topics.dead_letters import SetAside, Verdict
 from topics.delivery import Delivery
 from topics.outbox import parse_headers, spell_headers
@@ -26,38 +27,44 @@ class Incoming:
     """A record on its way: its request, or else the fault that makes it unreadable.
 
     `waited` says that it lies in the waiting table, `set_aside` is its position among the dead
-    letters; neither has a place in the order of the topic.
+    letters; neither has a place in the order of the topic. `record` is a delivery, or still the
+    reader's own object with the same attributes: most are never asked for more than their offset.
     """
 
-    delivery: Delivery
+    record: Delivery | Any
     request: Request | None
     fault: str | None = None
     waited: bool = False
     set_aside: int | None = None
 
     @property
+    def delivery(self) -> Delivery:
+        """What was delivered, to be set aside or to wait."""
+        return Delivery.of(self.record)
+
+    @property
     def position(self) -> int | None:
         """Its offset, when it comes from the topic."""
-        return None if self.waited or self.set_aside is not None else self.delivery.offset
+        return None if self.waited or self.set_aside is not None else self.record.offset
 
     @property
     def message(self) -> Envelope[EntryRequested] | None:
         """The message of a request, read anew: few need it, and keeping all fills the memory."""
         if self.request is None:
             return None
-        return codec.decode(ENTRIES_REQUESTED, self.delivery.headers, self.delivery.value)
+        return codec.decode(ENTRIES_REQUESTED, self.record.headers, self.record.value)
 
 
-def read(delivery: Delivery, *, waited: bool = False, set_aside: int | None = None) -> Incoming:
+def read(record: Delivery | Any, *, waited: bool = False, set_aside: int | None = None) -> Incoming:
     """The request in a record."""
     try:
-        message = codec.decode(ENTRIES_REQUESTED, delivery.headers, delivery.value)
+        message = codec.decode_plain(ENTRIES_REQUESTED, record.headers, record.value)
     except codec.UndecodableError as error:
-        return Incoming(delivery, None, str(error), waited, set_aside)
+        return Incoming(record, None, str(error), waited, set_aside)
     if not starts_with_time(message.id):
         fault = "ce_id does not start with a time"
-        return Incoming(delivery, None, fault, waited, set_aside)
-    return Incoming(delivery, to_request(message), None, waited, set_aside)
+        return Incoming(record, None, fault, waited, set_aside)
+    return Incoming(record, to_request(message), None, waited, set_aside)
 
 
 def read_waiting(row: WaitingRow, partition: int) -> Incoming:
@@ -94,21 +101,21 @@ def to_waiting(item: Incoming, waits_for: str) -> WaitingRow:
     )
 
 
-def to_request(message: Envelope[EntryRequested]) -> Request:
+def to_request(message: Plain) -> Request:
     """A message in the ledger's own terms. The entry's id is the message's."""
     body = message.body
-    donor = body.donor
+    public_after, donor = body.get("public_after"), body.get("donor")
     return Request(
         id=type_id("ent", message.id),
         organization=message.organization,
-        kind=body.kind,
-        visibility=body.visibility,
-        public_after=spell_time(body.public_after) if body.public_after else None,
-        ref=body.ref,
-        subject=body.subject,
-        postings=None if body.postings is None else [vars(posting) for posting in body.postings],
-        details=body.details,
-        donor=DonorSeal(donor.profile, donor.seal, donor.opening) if donor else None,
+        kind=body["kind"],
+        visibility=body["visibility"],
+        public_after=spell_time(public_after) if public_after else None,
+        ref=body.get("ref"),
+        subject=body.get("subject"),
+        postings=body.get("postings"),
+        details=body.get("details"),
+        donor=DonorSeal(donor["profile"], donor["seal"], donor["opening"]) if donor else None,
     )
 
 

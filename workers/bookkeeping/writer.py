@@ -22,7 +22,6 @@ from ledger.store import pen as store
 from ledger.store import waiting
 from ledger.store.connection import AnyConnection
 from topics import dead_letters
-from topics.delivery import Delivery
 from topics.registry import ENTRIES_REQUESTED
 from workers.bookkeeping import erasures, metrics
 from workers.bookkeeping.announcer import Announcer
@@ -180,9 +179,7 @@ class _Writer:
         self._busy = await reader.lag() > 0
         items: list[Incoming] = []
         for start in range(0, len(records), SLICE_REQUESTS):
-            items += [
-                read(Delivery.of(record)) for record in records[start : start + SLICE_REQUESTS]
-            ]
+            items += map(read, records[start : start + SLICE_REQUESTS])
             await asyncio.sleep(0)
         return items
 
