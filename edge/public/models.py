@@ -4,16 +4,35 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from contracts.donations import Visibility
 from contracts.message import OrganizationId
 
 
-class Totals(BaseModel):
-    """Sums over the public funds in one currency, in minor units, as decimals of any length."""
+class Sums(BaseModel):
+    """In minor units, as decimals of any length."""
 
-    currency: str
     income_minor: str
     expenses_minor: str
-    assets_minor: str
+
+
+class Totals(Sums):
+    """All that may be told in one currency: money in the clear, and sealed money in sums.
+
+    Sealed money is told when its month is over, and never a sum of fewer than three sealed gifts:
+    `entries_waiting` are in no sum yet. Entries of visibility `internal_only` never are.
+    """
+
+    currency: str
+    shown: Sums
+    folded: Sums
+    entries_waiting: int
+
+
+class VisibilityShares(BaseModel):
+    """How many entries with money were recorded with which visibility, and widened to which."""
+
+    recorded: dict[Visibility, int]
+    widened: dict[Visibility, int]
 
 
 class LogName(BaseModel):
@@ -41,6 +60,7 @@ class PublicOrganization(BaseModel):
     name: str
     accepts_donations: bool
     entries: int
+    visibility: VisibilityShares
     totals: list[Totals]
     log: LogName
     links: LedgerLinks

@@ -20,8 +20,10 @@ from edge.ledger import pages
 from edge.ledger import store as entries
 from edge.ledger.openings import openings_shown, show
 from edge.public import store
+from edge.public.counts import VisibilityCounts
 from edge.published_log import PublishedLog, size_of
 from ledger import export
+from ledger.transparency import Sum, Transparency, transparency
 from ledger.visibility import Reader, Role
 from topics.outbox import AnyConnection
 
@@ -50,6 +52,7 @@ class PublicLedger:
         self._authorization = authorization
         self._log = log
         self._clock = clock
+        self._counts = VisibilityCounts()
         self._origin = origin
 
     async def organization(self, slug: str) -> Organization:
@@ -67,11 +70,15 @@ class PublicLedger:
         return Reader(Role.PUBLIC, await self._clock.now(connection))
 
     async def figures(self, organization: Organization) -> dict[str, Any]:
-        """Name, totals by currency, number of entries, where the ledger is."""
+        """Name, what may be told of its money, entries by visibility, where the ledger is."""
         transaction = self._database.transaction([organization.id], is_snapshot=True)
         async with transaction as connection:
-            totals = await store.totals(connection, organization.id)
             last = await store.last_entry(connection, organization.id)
+            count = last["seq"] + 1 if last is not None else 0
+            recorded = await self._counts.of(connection, organization.id, count)
+            widened = await store.count_widened(connection, organization.id)
+            settled = await store.settled(connection, organization.log)
+            told = transparency(await store.figures(connection, organization.id), settled)
         base = f"/v1/public/organizations/{organization.slug}"
         log = f"/log/{organization.log}"
         return {
@@ -80,8 +87,9 @@ class PublicLedger:
             "slug": organization.slug,
             "name": organization.name,
             "accepts_donations": organization.accepts_donations,
-            "entries": last["seq"] + 1 if last is not None else 0,
-            "totals": [dict(row) for row in totals],
+            "entries": count,
+            "visibility": {"recorded": recorded, "widened": widened},
+            "totals": [_totals(currency, one) for currency, one in told.items()],
             "log": {"origin": self._origin, "number": organization.log},
             "links": {
                 "ledger": f"{base}/ledger",
@@ -154,6 +162,20 @@ class PublicLedger:
                 )
                 for row in rows
             )
+
+
+def _totals(currency: str, told: Transparency) -> dict[str, Any]:
+    return {
+        "currency": currency,
+        **_sums(told),
+        "shown": _sums(told.shown),
+        "folded": _sums(told.folded),
+        "entries_waiting": told.entries_waiting,
+    }
+
+
+def _sums(of: Sum | Transparency) -> dict[str, str]:
+    return {"income_minor": str(of.income_minor), "expenses_minor": str(of.expenses_minor)}
 
 
 async def _find(connection: AnyConnection, organization: str, identifier: str) -> Record:

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import Addresses
+from tests.edge.scribe import Scribe
+from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
 from tests.engines import LoopThread
 
@@ -25,3 +27,11 @@ def stand(
 async def edge(stand: Stand) -> AsyncIterator[Served]:
     async with stand.serve() as served:
         yield served
+
+
+@pytest.fixture
+async def society(stand: Stand) -> AsyncIterator[Society]:
+    registered = await stand.register(currencies=("EUR", "USD"))
+    await Scribe(stand).record(registered.id)
+    [row] = await stand.fetch("SELECT slug FROM edge.organizations WHERE id = $1", registered.id)
+    yield Society(stand, registered.id, str(row["slug"]), registered.funds)

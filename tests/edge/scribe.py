@@ -15,8 +15,9 @@ from contracts.identifiers import type_id
 from ledger import checkpoint
 from ledger.batch import decide
 from ledger.entry import Composer, DonorSeal, Request, spell_time
+from ledger.projection import Reader
 from ledger.publication import Directory
-from ledger.store import pen
+from ledger.store import pen, projections
 from ledger.tiles import Growth
 from tests.edge.stand import ORIGIN, Stand
 
@@ -61,6 +62,10 @@ class Scribe:
                     await connection.execute(
                         "SELECT pg_notify('donations', $1)", entry.request.subject
                     )
+            reader = Reader()
+            while await projections.cursor(connection, 0) < await projections.size(connection, 0):
+                start = await projections.cursor(connection, 0)
+                await projections.advance(connection, 0, start, 1000, reader)
         finally:
             await connection.close()
 

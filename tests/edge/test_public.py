@@ -50,12 +50,14 @@ async def test_figures_entries_and_export(
     figures = await edge.get(base)
     total = sum(100 + number for number in range(12))
     assert figures.json["entries"] == 13
+    sums = {"income_minor": str(total), "expenses_minor": "0"}
     assert figures.json["totals"] == [
         {
             "currency": "EUR",
-            "income_minor": str(total),
-            "expenses_minor": "0",
-            "assets_minor": str(total),
+            **sums,
+            "shown": sums,
+            "folded": {"income_minor": "0", "expenses_minor": "0"},
+            "entries_waiting": 0,
         }
     ]
     assert figures.headers["Access-Control-Allow-Origin"] == "*"
@@ -143,7 +145,9 @@ async def test_sealed_gifts_stay_sealed_for_the_public(
     assert [entry["openings"] for entry in entries] == [{}, {}]
     assert b"987654" not in (await edge.get(f"{base}/ledger/export")).body
     # Nor does a total tell, before and after.
-    assert (await edge.get(base)).json["totals"] == []
+    figures = (await edge.get(base)).json
+    assert figures["totals"] == []
+    assert figures["visibility"]["recorded"]["internal_only"] == 1
 
 
 @pytest.mark.parametrize(

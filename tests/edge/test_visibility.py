@@ -1,18 +1,18 @@
 """Who is shown what of an entry: every visibility, every change, every reader, before and after."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from edge.ledger.openings import openings_shown
-from edge.organizations.service import OrganizationError, create_api_key
+from edge.organizations.service import OrganizationError
 from edge.times import spell_time
 from ledger.entry import Request
 from ledger.visibility import VISIBILITIES, Label, Reader, Role, details_of, is_wider
 from tests.edge.scribe import Scribe
+from tests.edge.society import OPENED, Society, advance, business_now
 from tests.edge.stand import Served, Stand
 from tests.edge.test_public import slug_of, verify_export
 from tests.edge.test_reading import allow, another_key
@@ -20,7 +20,6 @@ from tests.ledger.making import donation, name, postings, visibility_change
 
 pytestmark = pytest.mark.asyncio
 
-OPENED = ["details", "money"]
 LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
 
@@ -41,60 +40,6 @@ class Case:
         shown = [label for label in (self.own, self.change) if label is not None]
         full = any(label.visibility == "public_full" for label in shown)
         return full or (is_over and any(label.visibility == "delayed_public" for label in shown))
-
-
-@dataclass
-class Society:
-    """An organization with two funds, and whoever reads about it."""
-
-    stand: Stand
-    id: str
-    slug: str
-    funds: dict[str, str]
-
-    @property
-    def public(self) -> str:
-        return f"/v1/public/organizations/{self.slug}/ledger"
-
-    @property
-    def member(self) -> str:
-        return f"/v1/organizations/{self.slug}/ledger"
-
-    async def key(self, *scopes: str, funds: tuple[str, ...] = (), owner: str | None = None) -> str:
-        async with self.stand.edge_connection() as connection:
-            key = await create_api_key(
-                connection,
-                master_key=self.stand.settings.master_key,
-                environment="test",
-                organization=owner or self.id,
-                name="reader",
-                scopes=scopes,
-                funds=funds,
-            )
-        await self.stand.apply_permissions(owner or self.id)
-        return key.secret
-
-    def gift(self, of: object, amount_minor: int = 2500, **more: Any) -> Request:
-        lines = postings(amount_minor, self.funds["EUR"])
-        return donation(self.id, of, amount_minor, **{"postings": lines, **more})
-
-
-@pytest.fixture
-async def society(stand: Stand) -> AsyncIterator[Society]:
-    registered = await stand.register(currencies=("EUR", "USD"))
-    await Scribe(stand).record(registered.id)
-    yield Society(stand, registered.id, await slug_of(stand, registered.id), registered.funds)
-
-
-async def business_now(stand: Stand) -> datetime:
-    [row] = await stand.fetch("SELECT now FROM read.business_clock")
-    now: datetime = row["now"]
-    return now.astimezone(UTC)
-
-
-async def advance(stand: Stand, **by: int) -> None:
-    sql = "UPDATE sandbox.business_clock SET ahead = ahead + $1"
-    await stand.fetch(sql, timedelta(**by))
 
 
 def cases(organization: str, day: str) -> list[Case]:
@@ -269,45 +214,3 @@ async def test_an_organization_has_no_entries_of_another(
     for slug in (await slug_of(stand, hidden.id), "nobody", society.id):
         answer = await edge.get(f"/v1/organizations/{slug}/ledger", secret)
         assert (answer.status, answer.code) == (404, "organization_not_found")
-
-
-async def test_nothing_is_kept_past_the_next_opening(
-    stand: Stand, edge: Served, society: Society
-) -> None:
-    now = await business_now(stand)
-    soon, later = now + timedelta(seconds=45), now + timedelta(days=500)
-    await Scribe(stand).append(
-        [
-            society.gift(of, visibility="delayed_public", public_after=spell_time(day))
-            for of, day in (("soon", soon), ("later", later))
-        ]
-    )
-
-    async def caching(path: str, secret: str | None = None) -> str:
-        return str((await edge.get(path, secret)).headers["Cache-Control"])
-
-    def age_s(text: str) -> int:
-        return int(text.removeprefix("public, max-age="))
-
-    entries = f"{society.public}/entries"
-    assert age_s(await caching(f"{entries}/{name('ent', 'soon')}/openings")) <= 45
-    assert age_s(await caching(f"{entries}/{name('ent', 'later')}/openings")) == 60
-    assert age_s(await caching(society.public)) <= 5
-    entry = await edge.get(f"{entries}/{name('ent', 'soon')}")
-    assert entry.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    assert "openings" not in entry.json and "visibility" not in entry.json
-    before = await edge.get(f"{entries}/{name('ent', 'soon')}/openings")
-    await advance(stand, seconds=43)
-    # The page is bounded too, by less than it would be kept otherwise.
-    assert age_s(await caching(society.public)) <= 2
-    await advance(stand, seconds=2)
-    after = await edge.get(
-        f"{entries}/{name('ent', 'soon')}/openings", If_None_Match=before.headers["ETag"]
-    )
-    assert (after.status, sorted(after.json["openings"])) == (200, OPENED)
-    again = await edge.get(f"{entries}/{name('ent', 'soon')}", If_None_Match=entry.headers["ETag"])
-    assert again.status == 304
-    secret = await society.key("ledger:read")
-    answer = await edge.get(society.member, secret)
-    assert answer.headers["Cache-Control"] == "private, no-cache"
-    assert answer.headers["Vary"] == "Authorization"

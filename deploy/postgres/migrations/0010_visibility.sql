@@ -12,6 +12,8 @@ CREATE TABLE ledger.visibility_changes (
     CHECK ((visibility = 'delayed_public') = (public_after IS NOT NULL))
 );
 
+CREATE INDEX visibility_changes_by_organization ON ledger.visibility_changes (organization, visibility);
+
 -- What was shown cannot be hidden: the order is that of ledger/visibility.py.
 CREATE FUNCTION ledger.check_visibility_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -39,6 +41,11 @@ CREATE VIEW read.visibility_changes AS
     SELECT entry_id, organization, visibility, public_after, changed_by
     FROM ledger.visibility_changes WHERE organization = ANY (read.organizations_in_scope());
 GRANT SELECT ON read.visibility_changes TO amply_edge, amply_notifications, amply_operations;
+
+-- Months before this one are over, and their figures complete.
+CREATE VIEW read.stated_months AS SELECT log, month FROM ledger.stated;
+GRANT SELECT ON read.stated_months TO amply_edge;
+CREATE INDEX monthly_figures_by_organization ON ledger.monthly_figures (organization);
 
 -- The business clock: how far ahead of the recording clock a sandbox is. It only goes forward, and a
 -- live deployment never reads it. Entries are dated by the recording clock, whatever this says.
