@@ -5,21 +5,25 @@ Each process gets only the settings in its row of `PROCESSES`, and its own datab
 
 import json
 import os
+import re
 import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from deploy.postgres.migrate import role_password
 from deploy.supervisor import Command
+from ledger import key_file
 
 DATABASE: Final = "amply"
 #: The log's name (C2SP tlog-checkpoint origin). It never changes once a genesis names it.
 ORIGIN: Final = "amply.localhost/log/0"
 PORT_DEFAULT: Final = 8420
+_PLAIN_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 
 _LEDGER: Final = ("AMPLY_LOG_ORIGIN",)
 _STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY")
@@ -40,7 +44,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "checkpoints": (
         ("workers", "checkpoints"),
         "checkpoints",
-        ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_LOG_KEY", *_LEDGER),
+        ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_LOG_KEY", "AMPLY_LOG_PASSPHRASE", *_LEDGER),
     ),
     "payouts": (
         ("workers", "payouts"),
@@ -130,6 +134,28 @@ class DataDirectory:
         """The 32 bytes of the secret `name`."""
         return bytes.fromhex(self.key_file(name).read_text().strip())
 
+    def log_passphrase_file(self) -> Path:
+        """The file of the passphrase of the log's keys; `AMPLY_LOG_PASSPHRASE` names another."""
+        given = os.environ.get("AMPLY_LOG_PASSPHRASE")
+        return Path(given).absolute() if given else self.key_file("log-0.passphrase")
+
+    def log_key_file(self) -> Path:
+        """The encrypted file of the log's keys: one is drawn at the first call, or taken over.
+
+        Earlier versions kept one key as plain hex.
+        """
+        path = self.keys / "log-0.key"
+        now = datetime.now(UTC)
+        if not path.exists():
+            key = key_file.new_key(now)
+        elif _PLAIN_KEY.fullmatch(text := path.read_text()):
+            key = key_file.SigningKey(bytes.fromhex(text.strip()), now)
+        else:
+            return path
+        passphrase = self.log_passphrase_file().read_bytes().rstrip(b"\r\n")
+        write_private(path, key_file.seal([key], ORIGIN, passphrase).decode())
+        return path
+
     def remember(self, name: str, value: Mapping[str, object]) -> None:
         """Keep a small fact about this deployment, such as what the demonstration created."""
         write_private(self.keys / f"{name}.json", json.dumps(value, indent=1) + "\n")
@@ -141,7 +167,7 @@ class DataDirectory:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file whole, readable by its owner only."""
+    """Replace a file whole and for good, readable by its owner only."""
     temporary = path.with_name(path.name + ".new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -150,6 +176,11 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def role_dsn(superuser_dsn: str, secret: bytes, role: str) -> str:

@@ -123,8 +123,9 @@ class Platform:
         return {
             "AMPLY_ENVIRONMENT": "test",
             "AMPLY_KAFKA": addresses.kafka_bootstrap,
-            "AMPLY_LOG_KEY": str(self.data.key_file("log-0.key")),
+            "AMPLY_LOG_KEY": str(self.data.log_key_file()),
             "AMPLY_LOG_ORIGIN": ORIGIN,
+            "AMPLY_LOG_PASSPHRASE": str(self.data.log_passphrase_file()),
             "AMPLY_MAIL_FROM": "receipts@amply.localhost",
             "AMPLY_MASTER_KEY": str(self.data.key_file("master.key")),
             "AMPLY_PORT": chosen["edge"],
@@ -210,6 +211,9 @@ class Platform:
                 "AMPLY_API_KEY",
                 "AMPLY_ORGANIZATION",
                 "AMPLY_KAFKA",
+                "AMPLY_LOG_KEY",
+                "AMPLY_LOG_ORIGIN",
+                "AMPLY_LOG_PASSPHRASE",
                 "AMPLY_SPICEDB",
                 "AMPLY_STRIPE",
             )

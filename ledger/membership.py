@@ -11,7 +11,8 @@ from typing import Any
 
 from amply_verify import canonical
 from amply_verify.tiles import TileTree
-from amply_verify.tree import leaf_hash, node_hash, prove_inclusion, root_of
+from amply_verify.tree import node_hash, prove_inclusion, root_of
+from ledger.census import member_leaf
 
 
 class CensusError(RuntimeError):
@@ -46,7 +47,7 @@ class Members:
         self.entry = entry
         ordered = sorted(heads)
         self._places = {organization: place for place, (organization, _, _) in enumerate(ordered)}
-        leaves = [leaf_hash(spell_member(*head)) for head in ordered]
+        leaves = [member_leaf(*head) for head in ordered]
         details = canonical.parse(entry)["details"]
         if (len(leaves), root_of(leaves).hex()) != (details["orgs"], details["root"]):
             raise CensusError(f"the heads before the census at index {index} have another root")
@@ -66,11 +67,6 @@ class Members:
 
     def _node(self, height: int, position: int) -> bytes:
         return self._levels[height][position]
-
-
-def spell_member(organization: str, seq: int, head: bytes) -> bytes:
-    """The bytes of a census's leaf: an organization's last entry at `seq`, its leaf hash `head`."""
-    return b'{"head":"%b","org":"%b","seq":%d}' % (head.hex().encode(), organization.encode(), seq)
 
 
 def spell_proof(proof: Sequence[bytes]) -> list[str]:

@@ -75,6 +75,15 @@ def secret_file(variables: Mapping[str, str], name: str, meaning: str) -> bytes:
     return secret
 
 
+def passphrase_file(variables: Mapping[str, str], name: str, meaning: str) -> bytes:
+    """The passphrase in a file, without the line feed at its end."""
+    path = Path(required(variables, name, meaning))
+    try:
+        return path.read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise SettingError(f"{name}: cannot read {path}: {error.strerror}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What every process needs; `variables` holds all `AMPLY_*` for what only one needs.

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from amply_verify.tree import HASH_BYTES, Frontier, leaf_hash
+from ledger.checkpoint import KeyChange, parse_key_change
 from ledger.store.connection import AnyConnection
 
 HEAD: Final = "SELECT epoch, size, frontier FROM ledger.writers WHERE log = $1"
@@ -34,6 +35,10 @@ LAST_PUBLISHED: Final = """
 PUBLISHED: Final = "SELECT size FROM ledger.publications WHERE log = $1 ORDER BY size"
 PUBLISH: Final = """
     INSERT INTO ledger.publications (log, size) VALUES ($1, $2) ON CONFLICT DO NOTHING
+"""
+KEY_CHANGES: Final = """
+    SELECT index, bytes, leaf_hash FROM ledger.entries
+    WHERE log = $1 AND kind = 'key_change' AND index < $2 ORDER BY index
 """
 CHUNK_ENTRIES: Final = 8192
 
@@ -103,6 +108,16 @@ async def root_of(connection: AnyConnection, log: int, size: int) -> bytes:
         rows = await connection.fetch(LEAVES, log, first, min(size, first + CHUNK_ENTRIES))
         frontier.extend(row["leaf_hash"] for row in rows)
     return frontier.root()
+
+
+async def key_changes(connection: AnyConnection, log: int, size: int) -> list[KeyChange]:
+    """The announcements of keys in a tree of `size`, in order. Raises TamperedError."""
+    changes: list[KeyChange] = []
+    for index, data, stored in await connection.fetch(KEY_CHANGES, log, size):
+        if leaf_hash(data) != stored or b'"kind":"key_change"' not in data:
+            raise TamperedError(f"the entry at index {index} is not what was hashed")
+        changes.append(parse_key_change(index, data))
+    return changes
 
 
 async def newest(connection: AnyConnection, log: int) -> SignedCheckpoint | None:

@@ -77,8 +77,8 @@ class Scribe:
         directory = Directory(folder(self._stand))
         try:
             directory.write_all((file.path, file.data) for file in files)
-            directory.write("vkey", checkpoint.verifier_key_file(SIGNER))
-            note = checkpoint.sign(SIGNER, growth.size, growth.root())
+            directory.write("vkey", checkpoint.verifier_key_file(VKEY))
+            note = checkpoint.sign([SIGNER], growth.size, growth.root())
             directory.write("checkpoint", note.encode())
         finally:
             directory.close()

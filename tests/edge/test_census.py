@@ -9,7 +9,6 @@ from amply_verify import canonical, tree
 from amply_verify.canonical import from_base64
 from amply_verify.entry import parse_entry
 from amply_verify.note import open_checkpoint, parse_verifier_key
-from ledger import batch
 from ledger.batch import decide
 from ledger.entry import Composer, Request
 from ledger.store import pen
@@ -26,9 +25,8 @@ def scribe(stand: Stand) -> Scribe:
     return Scribe(stand)
 
 
-async def count(stand: Stand, monkeypatch: pytest.MonkeyPatch, of: object) -> None:
+async def count(stand: Stand, of: object) -> None:
     """Record a census as the writer does: of the log as it stands."""
-    monkeypatch.setattr(batch, "COMPUTED_KINDS", frozenset())
     connection = await asyncpg.connect(stand.superuser_dsn)
     try:
         held = await pen.take(connection, 0, ORIGIN, "test")
@@ -45,7 +43,7 @@ async def count(stand: Stand, monkeypatch: pytest.MonkeyPatch, of: object) -> No
         async with connection.transaction():
             clock = await pen.read_clock(connection)
             known = await pen.look_up(connection, [request], {}, {})
-            decision = decide([request], held.state, known, clock, Composer(ORIGIN))
+            decision = decide([request], held.state, known, clock, Composer(ORIGIN), by_ledger=True)
             assert len(decision.entries) == 1, decision
             await pen.append(connection, held.epoch, decision, held.next_offset)
     finally:
@@ -97,7 +95,7 @@ async def counted_at(stand: Stand, edge: Served, organization: str) -> int:
 
 
 async def test_the_newest_census_under_the_checkpoint_proves_every_chain_it_counted(
-    stand: Stand, edge: Served, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+    stand: Stand, edge: Served, scribe: Scribe
 ) -> None:
     organizations = [await stand.register() for _ in range(5)]
     for number, registered in enumerate(organizations):
@@ -105,7 +103,7 @@ async def test_the_newest_census_under_the_checkpoint_proves_every_chain_it_coun
     await scribe.publish()
     uncounted = await edge.get(await path_of(stand, organizations[0].id))
     assert (uncounted.status, uncounted.code) == (404, "not_counted")
-    await count(stand, monkeypatch, "first census")
+    await count(stand, "first census")
     await scribe.publish()
     for number, registered in enumerate(organizations):
         assert await counted_at(stand, edge, registered.id) == number
@@ -121,7 +119,7 @@ async def test_the_newest_census_under_the_checkpoint_proves_every_chain_it_coun
         uncounted = await another.get(await path_of(stand, late.id))
         assert (uncounted.status, uncounted.code) == (404, "not_counted")
     # A census that no checkpoint covers yet proves nothing yet.
-    await count(stand, monkeypatch, "second census")
+    await count(stand, "second census")
     assert await counted_at(stand, edge, organizations[2].id) == 2
     await scribe.publish()
     assert await counted_at(stand, edge, organizations[2].id) == 11

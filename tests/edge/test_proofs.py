@@ -31,7 +31,7 @@ def root_at(size: int) -> bytes:
 
 
 def note_of(size: int) -> str:
-    return checkpoint.sign(SIGNER, size, root_at(size))
+    return checkpoint.sign([SIGNER], size, root_at(size))
 
 
 @pytest.fixture(scope="module")

@@ -14,5 +14,5 @@ def audit(entries: Sequence[bytes]) -> LogReport:
     """The report on a log of these entries; raises RefusedError."""
     signer, growth = Signer(ORIGIN, bytes(32)), Growth()
     files = {file.path: file.data for file in growth.extend(entries)}
-    files["checkpoint"] = sign(signer, growth.size, growth.root()).encode()
+    files["checkpoint"] = sign([signer], growth.size, growth.root()).encode()
     return audit_log(files.get, Trust(signer.key))

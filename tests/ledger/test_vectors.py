@@ -86,8 +86,8 @@ def test_checkpoints() -> None:
     signer = Signer(LOG["origin"], bytes.fromhex(LOG["log_key_seed_hex"]))
     for one in json.loads((VECTORS / "checkpoints.json").read_text())["checkpoints"]:
         root = tree.root_of(map(tree.leaf_hash, ENTRIES[: one["size"]]))
-        assert checkpoint.sign(signer, one["size"], root) == one["note"]
-    assert checkpoint.verifier_key_file(signer) == LOG["vkey"].encode() + b"\n"
+        assert checkpoint.sign([signer], one["size"], root) == one["note"]
+    assert checkpoint.verifier_key_file(str(signer.key)) == LOG["vkey"].encode() + b"\n"
 
 
 def test_the_receipt(proofs: TileTree) -> None:

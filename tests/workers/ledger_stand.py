@@ -23,6 +23,8 @@ from contracts.entries import EntryRequested, PostingRequested
 from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
 from deploy.embedded import Addresses
+from deploy.key_rotation import KeyFile
+from ledger.key_file import SigningKey
 from tests.engines import LoopThread
 from tests.ledger.database import Database, until
 from tests.ledger.making import ORIGIN, name, postings
@@ -33,6 +35,7 @@ from topics.publisher import Publisher
 from topics.registry import ENTRIES_RECORDED, ENTRIES_REQUESTED, TOPICS
 
 ROOT = Path(__file__).parents[2]
+PASSPHRASE = b"sixteen bytes or more"
 PARTITION = TopicPartition(ENTRIES_REQUESTED.name, 0)
 
 
@@ -78,14 +81,17 @@ class Stand:
         self.kafka = kafka
         self.scratch = scratch
         self.folder = scratch / "public" / "log" / "0"
-        key = scratch / "log.key"
-        key.write_text("07" * 32 + "\n")
+        self.keys = KeyFile(scratch / "log.key", PASSPHRASE, ORIGIN)
+        self.keys.write([SigningKey(bytes([7]) * 32, datetime(2027, 1, 1, tzinfo=UTC))])
+        passphrase = scratch / "passphrase"
+        passphrase.write_bytes(PASSPHRASE + b"\n")
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "AMPLY_KAFKA": kafka,
             "AMPLY_LOG_ORIGIN": ORIGIN,
-            "AMPLY_LOG_KEY": str(key),
+            "AMPLY_LOG_KEY": str(self.keys.path),
+            "AMPLY_LOG_PASSPHRASE": str(passphrase),
             "AMPLY_PUBLIC": str(scratch / "public"),
             "AMPLY_FAILPOINT_DIRECTORY": str(scratch),
         }

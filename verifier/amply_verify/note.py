@@ -182,6 +182,12 @@ def open_checkpoint(
     """
     text, signed = verify_note(note, [key, *witnesses])
     if not any((who.name, who.key_id) == (key.name, key.key_id) for who in signed):
+        _, signatures = split_note(note)
+        if any(one.name == key.name for one in signatures):
+            raise NoteError(
+                f"the checkpoint is not signed by the key given but by another key of {key.name}:"
+                " the log changed its key, or somebody else signed this"
+            )
         raise NoteError(f"the checkpoint is not signed by {key.name}")
     checkpoint = parse_checkpoint(text)
     if checkpoint.origin != key.name:

@@ -15,15 +15,16 @@ import asyncpg
 import structlog
 from prometheus_client import Gauge
 
-from amply_verify.note import Signer
+from ledger.key_file import KeyFileError
 from ledger.publication import Directory, PublicationError
 from ledger.store.checkpoints import TamperedError
+from workers.checkpoints.keys import KeyMissingError, Keys, key_file
 from workers.checkpoints.signing import NAME, Signing
 from workers.runtime.calls import wait
 from workers.runtime.failures import delays
 from workers.runtime.health import Health
 from workers.runtime.process import running
-from workers.settings import Settings, required, secret_file
+from workers.settings import SettingError, Settings, required
 
 LOG: Final = 0
 #: The least time between two checkpoints while entries keep coming.
@@ -31,17 +32,24 @@ INTERVAL_S_MIN: Final = 0.2
 #: How long a missed notification can delay a checkpoint.
 POLL_S: Final = 1.0
 TAMPERED_RETRY_S: Final = 10.0
+#: How soon a key is used that was put into the key file after the log announced it.
+KEY_RETRY_S: Final = 2.0
 
 _log = structlog.get_logger(NAME)
+_key_missing = Gauge("ledger_signing_key_missing", "1 while the log asks for a key not held")
 _refusing = Gauge("ledger_refusing_to_sign", "1 while stored entries are not what was recorded")
 
 
 async def run(settings: Settings) -> None:
     """Publish until told to stop."""
     origin = required(settings.variables, "AMPLY_LOG_ORIGIN", "the log's origin, <host>/log/0")
-    seed = secret_file(settings.variables, "AMPLY_LOG_KEY", "the file of the log's key")
+    keys = Keys(origin, key_file(settings, origin))
+    try:
+        await keys.load()
+    except KeyFileError as error:
+        raise SettingError(f"AMPLY_LOG_KEY: {error}") from error
     public = required(settings.variables, "AMPLY_PUBLIC", "the folder of public files")
-    publisher = _Publisher(settings.postgres, Signer(origin, seed), Path(public, "log", str(LOG)))
+    publisher = _Publisher(settings.postgres, keys, Path(public, "log", str(LOG)))
     health = Health()
     health.checks["publishing"] = publisher.is_publishing
     async with running(settings, health) as stopping:
@@ -49,9 +57,9 @@ async def run(settings: Settings) -> None:
 
 
 class _Publisher:
-    def __init__(self, dsn: str, signer: Signer, folder: Path) -> None:
+    def __init__(self, dsn: str, keys: Keys, folder: Path) -> None:
         self._dsn = dsn
-        self._signer = signer
+        self._keys = keys
         self._folder = folder
         self._wake = asyncio.Event()
         self._publishing = False
@@ -72,6 +80,10 @@ class _Publisher:
                 _refusing.set(1)
                 _log.critical("refused_to_sign", reason=str(error), again_in_s=TAMPERED_RETRY_S)
                 pause_s = TAMPERED_RETRY_S
+            except (KeyMissingError, KeyFileError) as error:
+                _key_missing.set(1)
+                _log.critical("cannot_sign", reason=str(error), again_in_s=KEY_RETRY_S)
+                pause_s = KEY_RETRY_S
             except PublicationError as error:
                 _log.error("cannot_publish", reason=str(error), again_in_s=pause_s)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -90,7 +102,7 @@ class _Publisher:
         try:
             directory = await asyncio.to_thread(Directory, self._folder)
             try:
-                signing = Signing(connection, directory, self._signer, LOG)
+                signing = Signing(connection, directory, self._keys, LOG)
                 await connection.add_listener("ledger_appended", self._appended)
                 await signing.restore()
                 while not stopping.is_set():
@@ -107,6 +119,7 @@ class _Publisher:
         published = await signing.advance()
         self._publishing = True
         _refusing.set(0)
+        _key_missing.set(0)
         health.pulse()
         if published:
             await asyncio.sleep(max(0.0, started + INTERVAL_S_MIN - time.monotonic()))

@@ -8,7 +8,6 @@ import asyncpg
 import structlog
 from prometheus_client import Gauge
 
-from amply_verify.note import Signer
 from contracts.checkpoints import CheckpointPublished
 from contracts.identifiers import business_id
 from contracts.message import Envelope
@@ -21,6 +20,7 @@ from ledger.tiles import File, Growth, paths_of
 from topics import outbox
 from topics.failpoints import reach
 from topics.registry import CHECKPOINTS_PUBLISHED
+from workers.checkpoints.keys import Keys
 
 NAME: Final = "checkpoints"
 
@@ -32,11 +32,11 @@ class Signing:
     """Signs and publishes one log. `restore` comes first, once."""
 
     def __init__(
-        self, connection: AnyConnection, publication: Publication, signer: Signer, log: int
+        self, connection: AnyConnection, publication: Publication, keys: Keys, log: int
     ) -> None:
         self._connection = connection
         self._publication = publication
-        self._signer = signer
+        self._keys = keys
         self._number = log
         self._growth = Growth()
 
@@ -67,7 +67,8 @@ class Signing:
         grown, files = await self._grow(head.size)
         if grown.root() != head.root:
             raise TamperedError(f"the entries do not lead to the writer's root at {head.size}")
-        note = sign(self._signer, head.size, head.root)
+        signers = await self._keys.at(self._connection, self._number, head.size)
+        note = await asyncio.to_thread(sign, signers, head.size, head.root)
         try:
             checkpoint = await store.insert(self._connection, self._number, head, note)
         except asyncpg.CheckViolationError as error:
@@ -102,14 +103,15 @@ class Signing:
         _size.set(checkpoint.size)
 
     async def _write_head(self, checkpoint: SignedCheckpoint) -> None:
-        key = verifier_key_file(self._signer)
+        newest = await self._keys.newest_at(self._connection, self._number, checkpoint.size)
+        key = verifier_key_file(newest)
         files = [("checkpoint", checkpoint.note.encode())]
         if self._publication.read("vkey") != key:
             files.append(("vkey", key))
         await asyncio.to_thread(self._publication.write_all, files)
 
     async def _tell(self, checkpoint: SignedCheckpoint) -> None:
-        origin = self._signer.key.name
+        origin = self._keys.origin
         message = Envelope(
             id=business_id(checkpoint.signed_at, f"checkpoint:{origin}:{checkpoint.size}"),
             type=CHECKPOINTS_PUBLISHED.name,
