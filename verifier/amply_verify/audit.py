@@ -7,7 +7,7 @@ with any number of them.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,13 +22,11 @@ from amply_verify.log_part import Part, Task, judge_part
 from amply_verify.note import Checkpoint, open_checkpoint
 from amply_verify.source import ReadFile
 from amply_verify.store import Store
+from amply_verify.terminal import Progress
 from amply_verify.tiles import TILE_WIDTH, Tile
 from amply_verify.trust import Signed, Trust
 
 PART_TILES = 64
-
-Progress = Callable[[int, int], None]
-"""(entries judged, entries in all)"""
 
 
 @dataclass(slots=True)

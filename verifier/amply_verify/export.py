@@ -25,6 +25,7 @@ from amply_verify.export_form import (
 )
 from amply_verify.figures import Figures
 from amply_verify.note import Checkpoint, open_checkpoint
+from amply_verify.terminal import Progress
 from amply_verify.tree import leaf_hash, verify_consistency, verify_inclusion
 from amply_verify.trust import Signed, Trust, open_trusted
 
@@ -67,6 +68,7 @@ def verify_export(
     memory: Memory | None = None,
     now: datetime | None = None,
     processes: int = 1,
+    progress: Progress | None = None,
 ) -> ExportReport:
     """Verify an export read from `stream`; `org` is the organization asked for (default: line 1's).
 
@@ -80,6 +82,8 @@ def verify_export(
     work = _Work(lines, header, signed.checkpoint.origin, moment)
     for part in work.parts(processes if header.entries > ENTRIES_ALONE_MAX else 1):
         join(chain, part)
+        if progress is not None:
+            progress(chain.count, header.entries)
         if chain.limit <= FORM:
             break
     if chain.limit > FORM and work.fault is not None:

@@ -35,6 +35,8 @@ class LogChains:
     heads: dict[str, Head] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     """Organizations whose head is not in the store yet."""
+    seals: int = 0
+    """How many seals are in the store."""
     censuses: int = 0
     fault: Fault | None = None
     full: list[bytes] = field(default_factory=list)
@@ -109,6 +111,7 @@ class LogChains:
                 zip(part.ids, part.owners, strict=True), part.start
             )
         ]
+        self.seals += len(part.seals)
         for rule, message, index in (
             (ID, "this id is used twice", self.store.add_ids(rows)),
             (SEAL, "a seal is used twice", self.store.add_seals(part.seals)),

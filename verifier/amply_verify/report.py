@@ -8,16 +8,28 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from amply_verify.audit import LogReport
 from amply_verify.export import ExportReport
 from amply_verify.figures import Figures
+from amply_verify.history import Comparison
+from amply_verify.monitor import OK, Outcome, proof_fields
 from amply_verify.note import Cosignature
 from amply_verify.receipt import ReceiptReport
 from amply_verify.trust import Signed
 
-Report = ReceiptReport | ExportReport | LogReport
+VerifiedReport = ReceiptReport | ExportReport | LogReport
+Report = VerifiedReport | Comparison
+
+
+class Answer(NamedTuple):
+    """What a command found, for programs and for people; the first word of the lines says it."""
+
+    verified: bool
+    value: dict[str, Any]
+    lines: list[str]
+
 
 _HIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
@@ -30,9 +42,90 @@ def printable(text: str) -> str:
     return _HIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def as_object(report: Report, now: datetime) -> dict[str, Any]:
-    """The `--json` object of a verified report, amounts as strings in minor units."""
+def answer(report: Report, now: datetime) -> Answer:
+    """What to print of a verified report, or of two checkpoints that were compared."""
+    if isinstance(report, Comparison):
+        return _answer_comparison(report)
+    value = _common_fields(report, now)
+    lines = [f"verified: {_headline(report)}", *_cosigned(report.signed, now)]
+    if isinstance(report, ReceiptReport):
+        value |= _receipt_fields(report)
+        lines += _receipt_lines(report)
+    elif isinstance(report, ExportReport):
+        value |= _export_fields(report)
+        lines += _export_lines(report)
+    else:
+        value |= {
+            "organizations": report.organizations,
+            "censuses": report.censuses,
+            "older_checkpoints": report.older,
+            "compared": report.claims,
+        }
+    return Answer(True, value, lines)
+
+
+def answer_balances(report: ExportReport, now: datetime) -> Answer:
+    """The balances of a verified export as a table."""
+    figures = report.figures
+    value = _common_fields(report, now) | _export_fields(report)
+    rows = [("fund", "account", "currency", "minor units")]
+    rows += [
+        (line.fund, line.account, line.currency, str(amount_minor))
+        for line, amount_minor in figures.balances_minor().items()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"verified: {_headline(report)}"]
+    for fund, account, currency, amount in rows:
+        lines.append(
+            f"  {fund:<{widths[0]}}  {account:<{widths[1]}}  {currency:<{widths[2]}}"
+            f"  {amount:>{widths[3]}}"
+        )
+    if figures.partial:
+        lines.append("  partial: without money that is sealed")
+    return Answer(True, value, lines + _unseen_lines(figures))
+
+
+def answer_outcome(outcome: Outcome, origin: str) -> Answer:
+    """What a monitor found."""
+    value = {"verified": outcome.reason == OK, "reason": outcome.reason, "origin": origin}
+    value |= {
+        name: getattr(outcome, name) for name in ("message", "size", "step", "seq", "evidence")
+    }
+    value["index"] = outcome.place
+    return Answer(outcome.reason == OK, value, [f"{outcome.reason}: {outcome.message}"])
+
+
+def _answer_comparison(compared: Comparison) -> Answer:
+    smaller, larger = compared.smaller, compared.larger
+    sizes = smaller.checkpoint.size, larger.checkpoint.size
     value: dict[str, Any] = {
+        "verified": not compared.forked,
+        "step": "A6" if compared.forked else None,
+        "seq": None,
+        "origin": larger.checkpoint.origin,
+        "smaller": {"from": smaller.name, "size": sizes[0]},
+        "larger": {"from": larger.name, "size": sizes[1]},
+        "fork": compared.forked,
+    }
+    if compared.forked:
+        message = f"a fork: two signed checkpoints with different first {sizes[0]} entries"
+        value |= {"notes": [smaller.note, larger.note]} | proof_fields(compared)
+        lines = [f"refused at step A6: {message}; both, as proof, follow"]
+        for side in (smaller, larger):
+            lines += [f"--- {side.name}", *side.note.rstrip("\n").split("\n")]
+        lines += [f"--- root at size {sizes[0]} in the second one's history, and its proof"]
+        lines += [value["root_at_smaller_size"], *value["consistency_proof"]]
+    else:
+        message = f"one history: {larger.name} ({sizes[1]} entries)"
+        message += f" goes on from {smaller.name} ({sizes[0]} entries)"
+        if sizes[0] == sizes[1]:
+            message = f"one history: {smaller.name} and {larger.name} both have {sizes[0]} entries"
+        lines = [f"verified: {message}"]
+    return Answer(not compared.forked, value | {"message": message}, lines)
+
+
+def _common_fields(report: VerifiedReport, now: datetime) -> dict[str, Any]:
+    return {
         "verified": True,
         "step": None,
         "seq": None,
@@ -44,31 +137,9 @@ def as_object(report: Report, now: datetime) -> dict[str, Any]:
             for who in report.signed.cosignatures
         ],
     }
-    if isinstance(report, ReceiptReport):
-        value |= _receipt_fields(report)
-    elif isinstance(report, ExportReport):
-        value |= _export_fields(report)
-    else:
-        value |= {
-            "organizations": report.organizations,
-            "censuses": report.censuses,
-            "older_checkpoints": report.older,
-            "compared": report.claims,
-        }
-    return value
 
 
-def as_lines(report: Report, now: datetime) -> list[str]:
-    """The report for people."""
-    lines = [f"verified: {_headline(report)}", *_cosigned(report.signed, now)]
-    if isinstance(report, ReceiptReport):
-        lines += _receipt_lines(report)
-    elif isinstance(report, ExportReport):
-        lines += _export_lines(report)
-    return [printable(line) for line in lines]
-
-
-def _headline(report: Report) -> str:
+def _headline(report: VerifiedReport) -> str:
     checkpoint = report.signed.checkpoint
     where = f"{checkpoint.origin}, a log of {checkpoint.size} entries"
     if isinstance(report, ReceiptReport):

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from random import uniform
 
@@ -101,6 +101,10 @@ class HttpLog:
             # The prefix was checked to be http or https, and redirects cannot leave these schemes.
             with urllib.request.urlopen(address, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310 only http and https get here, see above
                 data: bytes = answer.read(FILE_BYTES_MAX + 1)
+                announced = answer.headers.get("Content-Length", "")
+                if announced.isdecimal() and len(data) < min(int(announced), FILE_BYTES_MAX):
+                    # A bounded read does not say by itself that the connection broke.
+                    raise IncompleteRead(data, int(announced) - len(data))
         except urllib.error.HTTPError as error:
             if error.code in (404, 410):
                 return None

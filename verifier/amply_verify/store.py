@@ -21,6 +21,10 @@ CREATE TABLE IF NOT EXISTS notes (size INTEGER PRIMARY KEY, root BLOB, note TEXT
 """
 
 
+StoreError = sqlite3.Error
+"""A file that is damaged, or a disk that is full."""
+
+
 class Head(NamedTuple):
     """An organization's last entry; `number` stands for the organization in `ids`."""
 
@@ -41,6 +45,7 @@ class Store:
             self._database.execute("BEGIN EXCLUSIVE")
             for statement in _SCHEMA.strip().split("\n"):
                 self._database.execute(statement)
+            self.commit()
         except sqlite3.Error as error:
             self._database.close()
             raise UnreadableError(f"{path} cannot be used as a state: {error}") from error
@@ -77,6 +82,12 @@ class Store:
         """How many entries of an organization have an index below `below`."""
         statement = "SELECT count(*) FROM ids WHERE org = ? AND place < ?"
         return int(self._database.execute(statement, (number, below)).fetchone()[0])
+
+    def counts(self) -> tuple[int, int]:
+        """How many ids and seals there are."""
+        statement = "SELECT (SELECT count(*) FROM ids), (SELECT count(*) FROM seals)"
+        ids, seals = self._database.execute(statement).fetchone()
+        return ids, seals
 
     def heads(self) -> dict[str, Head]:
         """The last entry of every organization."""
