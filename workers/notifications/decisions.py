@@ -60,8 +60,8 @@ def recipient_of(donor: dict[str, Any]) -> str | None:
         return None
     try:
         address = Address(addr_spec=text)
-    except (ValueError, HeaderParseError, IndexError):
-        return None
+    except (ValueError, HeaderParseError, IndexError, AttributeError):
+        return None  # The last two are how the library's parser trips over some texts.
     return text if address.username and address.domain and text.isprintable() else None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -204,8 +204,13 @@ async def test_final_no_of_the_server_is_kept(
 
 
 @pytest.mark.parametrize("stage", ["answer", "rcpt_answer"])
-async def test_not_now_is_tried_again(
-    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str], stage: str
+@pytest.mark.parametrize("forgotten", [False, True])
+async def test_not_now_is_tried_again_while_the_donor_is_known(
+    bench: Bench,
+    notifications: Notifications,
+    mailbox: tuple[Mailbox, str],
+    stage: str,
+    forgotten: bool,
 ) -> None:
     organization, _ = await bench.organization()
     recorded = entry(organization, {"postings": POSTINGS})
@@ -215,8 +220,12 @@ async def test_not_now_is_tried_again(
     await bench.settle(WORKER, notifications, [recorded])
     assert await bench.set_aside(WORKER) == [("parked", "transient")]
     setattr(mailbox[0], stage, "250 OK")
+    if forgotten:
+        await bench.fetch("DELETE FROM edge.donor_profiles WHERE organization = $1", organization)
     await bench.settle(WORKER, notifications, [recorded])
-    assert len(mailbox[0].mails) == 1
+    assert len(mailbox[0].mails) == (0 if forgotten else 1)
+    outcome = "nothing_to_send" if forgotten else "sent"
+    assert await outcomes(bench, organization) == [(outcome, None)]
 
 
 async def test_no_mail_server(bench: Bench, master_key_file: Path) -> None:
@@ -273,6 +282,7 @@ def test_no_name_of_an_organization_adds_a_header(name: str) -> None:
     assert str(parsed["To"]) == "ana@example.org"
 
 
+@example(address="0@[")
 @given(address=st.text(max_size=300) | st.from_regex(r"[^@]{1,20}@[^@]{1,20}"))
 def test_an_address_is_usable_or_none(address: str) -> None:
     usable = decisions.recipient_of({"email": address})
