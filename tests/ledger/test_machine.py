@@ -143,7 +143,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for file in self.growth.extend(added):
             self.files[file.path] = file.data
         assert self.growth.root() == self.book.state.frontier.root()
-        note = sign(SIGNER, self.growth.size, self.growth.root())
+        note = sign([SIGNER], self.growth.size, self.growth.root())
         self.notes.append(note)
         self.files["checkpoint"] = note.encode()
 
