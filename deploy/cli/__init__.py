@@ -5,6 +5,7 @@ import typer
 from deploy.cli.donations import donate, export, import_gifts
 from deploy.cli.erasing import erase
 from deploy.cli.keys import rotate_key
+from deploy.cli.ledger import balances
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
@@ -22,10 +23,11 @@ app.command("import")(import_gifts)
 app.command("replay")(replay)
 app.command("erase")(erase)
 app.add_typer(dead_letters, name="dead-letters")
-ledger = typer.Typer(help="The ledger's public records.", no_args_is_help=True)
+ledger = typer.Typer(help="The ledger's records.", no_args_is_help=True)
 ledger.command("export")(export)
 ledger.command("visibility")(visibility)
 ledger.command("rotate-key")(rotate_key)
+ledger.command("balances")(balances)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
 

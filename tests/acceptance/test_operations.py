@@ -1,6 +1,7 @@
 """What the person on call runs: status, replay, dead letters, the ledger's export."""
 
 import asyncio
+import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -105,3 +106,26 @@ async def test_the_export_that_the_command_writes_verifies(
     slug = running.settings["AMPLY_ORGANIZATION"]
     await amply(running, "ledger", "export", slug, "--output", str(path))
     await amply_verify("export", path, "--key", running.vkey_file)
+
+
+async def test_balances_are_told_as_of_now_a_time_and_an_entry(running: Running) -> None:
+    started = datetime.now(UTC).isoformat()
+    donations = await give(running, 2, prefix="for-balances")
+    await all_recorded(running, donations, 60)
+    ask = ("ledger", "balances", "--json", "--organization", running.settings["AMPLY_ORGANIZATION"])
+    now = json.loads(await amply(running, *ask))
+    income = {row["account"]: int(row["amount"]) for row in now["balances"]}["Income:Donations"]
+    kept = await running.fetch(
+        "SELECT sum(amount)::bigint AS amount FROM ledger.balances"
+        " WHERE organization = $1 AND account = 'Income:Donations'",
+        now["id"],
+    )
+    assert income == kept[0]["amount"]
+    before = json.loads(await amply(running, *ask, "--seq", str(now["seq"] - 1)))
+    assert before["seq"] == now["seq"] - 1
+    earlier = json.loads(await amply(running, *ask, "--at", started))
+    assert earlier["seq"] <= now["seq"] - 2
+    table = await amply(running, *(word for word in ask if word != "--json"))
+    assert "Income:Donations" in table
+    for wrong, status in ((("--at", "never"), 2), (("--seq", "999999"), 1)):
+        assert "Traceback" not in await amply(running, *ask, *wrong, status=status)

@@ -1,0 +1,104 @@
+"""`amply ledger balances`, `check` and `rebuild`: the ledger's own database, looked at directly."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import asyncpg
+import typer
+from rich.table import Table
+
+from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
+from deploy.deployment import DataDirectory, role_dsn
+from deploy.operations import store as operations
+from ledger.entry import spell_time
+from ledger.projection import UnreadableEntryError
+from ledger.store import balances as balances_store
+
+T = TypeVar("T")
+UNREADABLE = 2
+
+
+def balances(
+    organization: Annotated[str, typer.Option(help="Slug of the organization.")],
+    at: Annotated[str | None, typer.Option(help="As of this time, ISO 8601.")] = None,
+    seq: Annotated[int | None, typer.Option(help="After this entry of the organization.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    data: DataOption = DATA_DEFAULT,
+) -> None:
+    """What an organization's funds and accounts held: now, at a time, or after an entry."""
+    if at is not None and seq is not None:
+        fail("--at and --seq exclude one another", UNREADABLE)
+    moment = None if at is None else _time(at)
+
+    async def read(connection: Any) -> dict[str, Any]:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            identifier = await operations.organization_id(connection, organization)
+            if identifier is None:
+                raise balances_store.NoSuchEntryError(f"there is no organization {organization!r}")
+            last = await balances_store.last_seq(connection, identifier, moment)
+            wanted = last if seq is None else seq
+            time, sums = await balances_store.balances_at(connection, identifier, wanted)
+        return {
+            "organization": organization,
+            "id": identifier,
+            "seq": wanted,
+            "time": spell_time(time),
+            "balances": [
+                {**line._asdict(), "amount": str(amount)} for line, amount in sums.items()
+            ],
+        }
+
+    try:
+        answer = with_ledger(data, read)
+    except (balances_store.NoSuchEntryError, UnreadableEntryError) as error:
+        fail(str(error))
+    if as_json:
+        console.print_json(json.dumps(answer))
+        return
+    table = Table("fund", "account", "currency", "amount (minor units)")
+    for row in answer["balances"]:
+        table.add_row(row["fund"], row["account"], row["currency"], row["amount"])
+    console.print(table)
+    console.print(f"after entry {answer['seq']}, recorded {answer['time']}", markup=False)
+
+
+def with_ledger(data: Path, work: Callable[[Any], Awaitable[T]], role: str = "books") -> T:
+    """Do something on a connection of the role that reads the whole ledger."""
+    dsn = ledger_dsn(data, role)
+
+    async def run() -> T:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(run())
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        fail(f"PostgreSQL does not answer: {type(error).__name__}", UNREADABLE)
+
+
+def ledger_dsn(data: Path, role: str) -> str:
+    """The address for a role of the ledger: AMPLY_POSTGRES_<ROLE>, else by the data directory."""
+    values = environment(data)
+    given = values.get(f"AMPLY_POSTGRES_{role.upper()}")
+    if given:
+        return given
+    keys = DataDirectory(data.absolute()).keys
+    if not (keys / "postgres-roles.key").exists():
+        fail(f"set AMPLY_POSTGRES_{role.upper()}: {keys} holds no key of the database roles", 2)
+    secret = DataDirectory(data.absolute()).key("postgres-roles.key")
+    return role_dsn(setting(values, "AMPLY_POSTGRES"), secret, role)
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{text!r} is not a time such as 2026-05-01T00:00:00Z", UNREADABLE)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
