@@ -39,7 +39,11 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     ),
     "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
     "donations": (("workers", "donations"), "donations", ("AMPLY_KAFKA",)),
-    "bookkeeping": (("workers", "bookkeeping"), "bookkeeping", ("AMPLY_KAFKA", *_LEDGER)),
+    "bookkeeping": (
+        ("workers", "bookkeeping"),
+        "bookkeeping",
+        ("AMPLY_KAFKA", "AMPLY_PUBLIC", *_LEDGER),
+    ),
     "books": (("workers", "books"), "books", ("AMPLY_KAFKA",)),
     "checkpoints": (
         ("workers", "checkpoints"),

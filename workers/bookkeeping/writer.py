@@ -10,6 +10,7 @@ import gc
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -20,10 +21,12 @@ from ledger.batch import ClockBehindError
 from ledger.entry import Composer
 from ledger.store import pen as store
 from ledger.store import waiting
+from ledger.store.checkpoints import TamperedError
 from ledger.store.connection import AnyConnection
 from topics import dead_letters
 from topics.registry import ENTRIES_REQUESTED
-from workers.bookkeeping import erasures, metrics
+from workers.bookkeeping import agreement, erasures, metrics
+from workers.bookkeeping.agreement import PublishedOtherwiseError
 from workers.bookkeeping.announcer import Announcer
 from workers.bookkeeping.incoming import Incoming, read, read_released
 from workers.bookkeeping.own_entries import record_due
@@ -62,6 +65,15 @@ _SESSION: Final = {
     "tcp_keepalives_count": "3",
 }
 
+#: What starting anew does not mend.
+_LASTING: Final = (
+    store.FencedError,
+    ClockBehindError,
+    OffsetLostError,
+    PublishedOtherwiseError,
+    TamperedError,
+)
+
 _log = structlog.get_logger(NAME)
 
 
@@ -69,8 +81,9 @@ async def run(settings: Settings) -> None:
     """Write until told to stop.
 
     Ends the process with status 1 when another writer took over, when the database's clock is
-    behind the log, and when Kafka has lost requests that were not read: its supervisor starts it
-    again, and the log line says what a person has to do.
+    behind the log, when the stored log does not continue the published one, and when Kafka has lost
+    requests that were not read: its supervisor starts it again, and the log line says what a person
+    has to do.
     """
     origin = required(settings.variables, "AMPLY_LOG_ORIGIN", "the log's origin, <host>/log/0")
     health = Health()
@@ -84,7 +97,7 @@ async def run(settings: Settings) -> None:
         erasing = asyncio.create_task(erasures.run(settings.postgres, stopping), name="erasures")
         try:
             await writer.run(stopping)
-        except (store.FencedError, ClockBehindError, OffsetLostError) as error:
+        except _LASTING as error:
             _log.critical("writer_ends", error=type(error).__name__, reason=str(error))
             raise SystemExit(1) from error
         finally:
@@ -154,6 +167,10 @@ class _Writer:
         metrics.epoch.set(pen.epoch)
         metrics.size.set(pen.state.size)
         _log.info("pen_taken", epoch=pen.epoch, size=pen.state.size, offset=pen.next_offset)
+        public = self._settings.variables.get("AMPLY_PUBLIC")
+        await agreement.check(
+            connection, pen.state, Path(public, "log", str(LOG)) if public else None
+        )
         awaited = await waiting.awaited(connection, LOG)
         return Recorder(connection, pen, Composer(self._origin), awaited, pen.next_offset)
 
