@@ -50,6 +50,11 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "checkpoints",
         ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_LOG_KEY", "AMPLY_LOG_PASSPHRASE", *_LEDGER),
     ),
+    "witnesses": (
+        ("workers", "witnesses"),
+        "witnesses",
+        ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_WITNESSES", *_LEDGER),
+    ),
     "payouts": (
         ("workers", "payouts"),
         "payouts",
@@ -76,6 +81,9 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         ),
     ),
 }
+
+#: Processes that run only where this setting is given, by whoever starts the platform.
+ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
 
 #: The edge serves its health beside its API; every other process on a port of its own.
 WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")
@@ -199,6 +207,11 @@ def database_dsn(superuser_dsn: str, database: str = DATABASE) -> str:
     return urlsplit(superuser_dsn)._replace(path=f"/{database}").geturl()
 
 
+def wanted(settings: Mapping[str, str]) -> list[str]:
+    """The processes that run with these settings."""
+    return [name for name in PROCESSES if name not in ON_DEMAND or ON_DEMAND[name] in settings]
+
+
 def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Command]:
     """The platform's processes. `dsn_of` maps a role to its address."""
     return [
@@ -217,6 +230,7 @@ def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Com
             niceness=0 if name in FRONT else BEHIND,
         )
         for name, (arguments, role, names) in PROCESSES.items()
+        if name in wanted(settings)
     ]
 
 

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import os
 import shlex
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,9 +20,9 @@ from deploy import demonstration, registration
 from deploy.deployment import (
     BEHIND,
     DATABASE,
+    ON_DEMAND,
     ORIGIN,
     PORT_DEFAULT,
-    PROCESSES,
     WITH_HEALTH_PORT,
     DataDirectory,
     commands,
@@ -29,6 +30,7 @@ from deploy.deployment import (
     free_ports,
     is_free,
     role_dsn,
+    wanted,
     write_private,
 )
 from deploy.embedded import Addresses, Engines, Event, GivenAddresses
@@ -137,6 +139,11 @@ class Platform:
             "AMPLY_STRIPE_KEY": "sk_test_" + self.data.key("stripe.key").hex()[:32],
             "AMPLY_URL": f"http://127.0.0.1:{chosen['edge']}",
             **health,
+            **{
+                name: str(Path(os.environ[name]).absolute())
+                for name in ON_DEMAND.values()
+                if os.environ.get(name)
+            },
         }
 
     async def _prepare_database(self, addresses: Addresses) -> str:
@@ -219,7 +226,7 @@ class Platform:
             )
         }
         shown["AMPLY_POSTGRES"] = self._dsn_of["operations"]
-        addresses = {name: self.health_url(name) for name in PROCESSES}
+        addresses = {name: self.health_url(name) for name in wanted(self.settings)}
         (self.data.path / "processes.json").write_text(json.dumps(addresses, indent=1) + "\n")
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in sorted(shown.items())]
         write_private(self.data.environment_file, "".join(lines))
@@ -242,9 +249,9 @@ class Platform:
         return replace(command, environment={**command.environment, **override})
 
     async def _start_processes(self) -> str:
-        for name in PROCESSES:
+        for name in wanted(self.settings):
             await self.supervisor.start(self.command_of(name))
-        await asyncio.gather(*(self.ready(name) for name in PROCESSES))
+        await asyncio.gather(*(self.ready(name) for name in wanted(self.settings)))
         await self._wait_for_permissions()
         return self.settings["AMPLY_URL"]
 

@@ -15,6 +15,28 @@ _FILE: Final = re.compile(
 )
 _LOOK_EVERY_S: Final = 0.05
 _CHECKPOINT: Final = "checkpoint"
+_WITNESSED: Final = "checkpoint.witnessed"
+
+
+class _NoteFile:
+    """A note that another process writes, whole, by a rename."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.stamp: tuple[int, int] | None = None
+        self._note: str | None = None
+
+    def read(self) -> str | None:
+        """The note; None when there is none."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self.stamp:
+                self._note = self._path.read_text("utf-8")
+                self.stamp = stamp
+        except FileNotFoundError:
+            self._note = self.stamp = None
+        return self._note
 
 
 class PublishedLog:
@@ -25,8 +47,8 @@ class PublishedLog:
         self.number = int(number)
         self._folder = public / "log" / number
         self.tiles = TileFolder(self._folder)
-        self._stamp: tuple[int, int] | None = None
-        self._note: str | None = None
+        self._newest = _NoteFile(self._folder / _CHECKPOINT)
+        self._witnessed = _NoteFile(self._folder / _WITNESSED)
         self._waiters: Waiters[str] = Waiters()
         self._task: asyncio.Task[None] | None = None
 
@@ -51,35 +73,32 @@ class PublishedLog:
 
     def note(self) -> str | None:
         """The newest published checkpoint, a signed note; None before the first."""
-        try:
-            status = (self._folder / _CHECKPOINT).stat()
-            stamp = (status.st_mtime_ns, status.st_ino)
-            if stamp != self._stamp:
-                self._note = (self._folder / _CHECKPOINT).read_text("utf-8")
-                self._stamp = stamp
-        except FileNotFoundError:
-            self._note = self._stamp = None
-        return self._note
+        return self._newest.read()
 
     def proofs(self, size: int) -> TileTree:
         """Proofs in the tree of a published size."""
         return self.tiles.tree(size)
 
     async def note_covering(self, index: int, wait_s: float) -> str | None:
-        """A checkpoint whose tree holds `index`; None when there is none within `wait_s`."""
+        """A checkpoint whose tree holds `index`; None when there is none within `wait_s`.
+
+        One that witnesses cosigned comes first: it convinces those too who do not trust the log.
+        """
 
         async def look() -> str | None:
-            note = self.note()
-            return note if note is not None and size_of(note) > index else None
+            for note in (self._witnessed.read(), self._newest.read()):
+                if note is not None and size_of(note) > index:
+                    return note
+            return None
 
         return await self._waiters.until(_CHECKPOINT, look, lambda note: note is not None, wait_s)
 
     async def _watch(self) -> None:
-        # Another process writes the file, whole, by a rename; looking is cheaper than telling.
+        # Looking is cheaper than telling.
         while True:
-            stamp = self._stamp
-            self.note()
-            if self._stamp != stamp:
+            stamp = self._newest.stamp
+            self._newest.read()
+            if self._newest.stamp != stamp:
                 self._waiters.wake_all()
             await asyncio.sleep(_LOOK_EVERY_S)
 

@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Protocol
 
-_PATH: Final = re.compile(r"[a-z0-9]+(?:\.p)?(?:/[a-z0-9]+(?:\.p)?)*").fullmatch
+_PATH: Final = re.compile(
+    r"checkpoint\.witnessed|[a-z0-9]+(?:\.p)?(?:/[a-z0-9]+(?:\.p)?)*"
+).fullmatch
 _TEMPORARY: Final = ".new"
 
 
@@ -21,7 +23,7 @@ class PublicationError(RuntimeError):
 
 
 class Publication(Protocol):
-    """A place for public files; paths are relative, of the forms that tlog-tiles has."""
+    """A place for public files: tlog-tiles' relative paths, and `checkpoint.witnessed`."""
 
     def write(self, path: str, data: bytes) -> None:
         """Publish one file, durably."""

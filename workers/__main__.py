@@ -25,6 +25,7 @@ PROCESSES: Final = {
     "bookkeeping": "workers.bookkeeping.writer",
     "books": "workers.books.keeper",
     "checkpoints": "workers.checkpoints.publisher",
+    "witnesses": "workers.witnesses.rounds",
 }
 
 

@@ -15,7 +15,10 @@ FIGURES: Final = """
         (SELECT count(*) FROM ledger.pending_erasures) AS erasures_pending,
         (SELECT max(size) FROM read.checkpoints) AS checkpoint_size,
         (SELECT round(extract(epoch FROM clock_timestamp() - max(published_at)), 1)
-            FROM read.checkpoints) AS checkpoint_age_s
+            FROM read.checkpoints) AS checkpoint_age_s,
+        (SELECT max(size) FROM read.witnessed) AS witnessed_size,
+        (SELECT round(extract(epoch FROM clock_timestamp() - max(witnessed_at)), 1)
+            FROM read.witnessed) AS witnessed_age_s
 """
 
 DATABASE_EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"

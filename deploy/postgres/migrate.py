@@ -25,6 +25,7 @@ ROLES: Final = (
     "bookkeeping",
     "books",
     "checkpoints",
+    "witnesses",
     "payouts",
     "notifications",
     "permissions",

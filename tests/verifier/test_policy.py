@@ -40,6 +40,11 @@ def test_a_single_witness() -> None:
     assert not policy.is_met(who(0, 2))
 
 
+def test_the_addresses_of_witnesses_are_kept_as_they_stand() -> None:
+    policy = parse_policy(f"{THREE}\n{TWO}\nquorum X1\n")
+    assert policy.urls == {"Y3": "https://w.example/", "Y4": "https://w.example/"}
+
+
 @pytest.mark.parametrize(
     "text",
     [

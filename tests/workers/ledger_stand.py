@@ -96,6 +96,7 @@ class Stand:
             "AMPLY_FAILPOINT_DIRECTORY": str(scratch),
         }
         self._started: list[asyncio.subprocess.Process] = []
+        self._newest: dict[str, asyncio.subprocess.Process] = {}
 
     async def begin_at_the_end(self) -> None:
         """Let this database's writer pass over what other tests left in the topic."""
@@ -117,7 +118,12 @@ class Stand:
                 stderr=log,
             )
         self._started.append(started)
+        self._newest[process] = started
         return started
+
+    def running(self, process: str) -> asyncio.subprocess.Process:
+        """The newest process of this name."""
+        return self._newest[process]
 
     async def start_to_die(self, process: str, step: str, count: int) -> None:
         """Start a process that kills itself at a step, and wait until it has."""

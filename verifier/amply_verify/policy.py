@@ -19,11 +19,15 @@ _THRESHOLD = re.compile(r"[1-9][0-9]{0,3}").fullmatch
 
 @dataclass(slots=True)
 class Policy:
-    """A parsed policy; `logs` may be empty, `quorum` is a defined name or "none"."""
+    """A parsed policy; `logs` may be empty, `quorum` is a defined name or "none".
+
+    `urls` has what stands as the address of a witness, as it stands there. Nothing here uses it.
+    """
 
     quorum: str = ""
     logs: list[VerifierKey] = field(default_factory=list)
     witnesses: dict[str, VerifierKey] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
     groups: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
 
     def allows_log(self, key: VerifierKey) -> bool:
@@ -65,9 +69,11 @@ def _apply(policy: Policy, grouped: set[str], words: list[str]) -> None:
     match words:
         case ["log", key] | ["log", key, _]:
             policy.logs.append(_key(key, ED25519, policy.logs))
-        case ["witness", name, key] | ["witness", name, key, _]:
+        case ["witness", name, key, *url] if len(url) <= 1:
             _check_new(policy, name)
             policy.witnesses[name] = _key(key, COSIGNATURE, policy.witnesses.values())
+            if url:
+                policy.urls[name] = url[0]
         case ["group", name, threshold, *members] if members:
             _check_new(policy, name)
             for member in members:

@@ -117,6 +117,7 @@ class _Publisher:
         self._wake.clear()
         started = time.monotonic()
         published = await signing.advance()
+        await signing.publish_witnessed()
         self._publishing = True
         _refusing.set(0)
         _key_missing.set(0)

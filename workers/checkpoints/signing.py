@@ -14,6 +14,7 @@ from contracts.message import Envelope
 from ledger.checkpoint import sign, verifier_key_file
 from ledger.publication import Publication, PublicationError
 from ledger.store import checkpoints as store
+from ledger.store import witnesses
 from ledger.store.checkpoints import SignedCheckpoint, TamperedError
 from ledger.store.connection import AnyConnection
 from ledger.tiles import File, Growth, paths_of
@@ -39,6 +40,7 @@ class Signing:
         self._keys = keys
         self._number = log
         self._growth = Growth()
+        self._witnessed: str | None = None
 
     async def restore(self) -> None:
         """Continue where the last publisher was stopped, whatever files it left.
@@ -76,6 +78,19 @@ class Signing:
         reach("checkpoints.signed")
         await self._publish(checkpoint, grown, files)
         return True
+
+    async def publish_witnessed(self) -> None:
+        """Publish what enough witnesses cosigned, as the process that asks them stored it.
+
+        It is done here because one process writes the log's files, and no other.
+        """
+        note = await witnesses.witnessed_note(self._connection, self._number)
+        if note is None or note == self._witnessed:
+            return
+        await asyncio.to_thread(
+            self._publication.write_all, [("checkpoint.witnessed", note.encode())]
+        )
+        self._witnessed = note
 
     async def _grow(self, size: int) -> tuple[Growth, list[File]]:
         """The log's edge at `size`, from re-hashed entries, and the files on the way there."""

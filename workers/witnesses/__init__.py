@@ -1,0 +1,1 @@
+"""Witnesses: asks independent parties to cosign what the log published."""
