@@ -17,7 +17,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import exports, latency, ledger_writer, logs, posts, starts
+from tests.benchmarks import (
+    exports,
+    latency,
+    ledger_checkpoints,
+    ledger_growth,
+    ledger_writer,
+    logs,
+    posts,
+    starts,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,8 @@ FIGURES = (
     Figure("posts", posts.measure),
     Figure("import", posts.measure_import),
     Figure("writer", ledger_writer.measure),
+    Figure("checkpoints", ledger_checkpoints.measure),
+    Figure("growth", ledger_growth.measure),
     Figure("exports", exports.measure),
     Figure("logs", logs.measure),
 )

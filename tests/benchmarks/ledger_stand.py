@@ -29,6 +29,7 @@ from topics.registry import CHECKPOINTS_PUBLISHED, ENTRIES_RECORDED, ENTRIES_REQ
 ORIGIN = "localhost/log/0"
 SECRET = b"benchmark"
 CHUNK = 2_000
+PUBLISHED = "SELECT coalesce(max(size), 0) FROM ledger.publications"
 LINES = (
     ("Assets:Stripe", "2400"),
     ("Expenses:ProcessorFees", "100"),
@@ -130,6 +131,14 @@ class LedgerStand:
         async with Publisher(self.kafka, "benchmark", timeout_s=60) as publisher:
             while chunk := list(islice(records, CHUNK)):
                 assert not await publisher.publish(chunk)
+
+    async def until_published(self, size: int) -> None:
+        """Wait until a checkpoint over so many entries is public."""
+        async with asyncio.timeout(3600):
+            while True:
+                if await self.value(PUBLISHED) >= size:
+                    return
+                await asyncio.sleep(0.1)
 
     def cpu_s(self, process: Process) -> dict[str, float]:
         """Processor seconds that a process and the engines have used since they began."""
