@@ -8,6 +8,7 @@ once, judged by the verifier's own code, and never made again.
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -68,6 +69,15 @@ class Composed(NamedTuple):
     leaf_hash: bytes
     openings: list[Opening]
     postings: list[tuple[Line, int]]
+
+
+_is_time = lru_cache(maxsize=16)(verifier.is_time)  # All entries of a batch have one time.
+
+
+@lru_cache(maxsize=8192)  # Few organizations have many entries.
+def is_organization_id(text: str) -> bool:
+    """Whether an organization's id has the format's form."""
+    return verifier.is_organization_id(text) is not None
 
 
 def spell_time(moment: datetime) -> str:
@@ -186,9 +196,9 @@ class Composer:
             and seq > 0
             and prev is not None
             and is_hash(prev) is not None
-            and verifier.is_time(time)
+            and _is_time(time)
             and verifier.is_entry_id(request.id) is not None
-            and verifier.is_organization_id(request.organization) is not None
+            and is_organization_id(request.organization)
             and (request.ref is None or verifier.is_entry_id(request.ref) is not None)
             and (request.donor is None or is_hash(request.donor.seal) is not None)
         )

@@ -35,11 +35,12 @@ BREAK: Final = """
 LOCK_TIMEOUT: Final = "SELECT set_config('lock_timeout', $1, true)"
 PLATFORM: Final = "SELECT organization FROM ledger.entries WHERE log = $1 AND index = 0"
 CLOCK: Final = "SELECT clock_timestamp()"
-RECORDED: Final = """
-    SELECT id, organization FROM ledger.entries WHERE id = ANY($1::text[])
-    UNION ALL
-    SELECT encode(donor_seal, 'hex'), NULL FROM ledger.entries WHERE donor_seal = ANY($2::bytea[])
+RECORDED: Final = "SELECT id, organization FROM ledger.entries WHERE id = ANY($1::text[])"
+SEALS: Final = """
+    SELECT encode(donor_seal, 'hex') FROM ledger.entries WHERE donor_seal = ANY($1::bytea[])
 """
+#: The constraint that an append breaks when it uses a recorded donor's seal again.
+DONOR_SEALS_ONCE: Final = "entries_donor_seal"
 CHAINS: Final = """
     SELECT organization, log, seq, head FROM ledger.chains WHERE organization = ANY($1::text[])
 """
@@ -144,21 +145,21 @@ async def look_up(
     requests: Collection[Request],
     chains: dict[str, Head],
     funds: dict[str, Fund],
+    *,
+    with_seals: bool = True,
 ) -> Known:
     """What is recorded of what the requests name.
 
-    `chains` and `funds` are the writer's own caches: what they lack is read and added.
+    `chains` and `funds` are the writer's own caches: what they lack is read and added. Without
+    seals, one that is used twice is found by the append only (see DONOR_SEALS_ONCE).
     """
     ids = {request.id for request in requests}
     ids.update(request.ref for request in requests if request.ref is not None)
-    seals = [bytes.fromhex(request.donor.seal) for request in requests if request.donor]
-    recorded: dict[str, str] = {}
+    recorded: dict[str, str] = dict(await connection.fetch(RECORDED, list(ids)))
     known_seals: set[str] = set()
-    for id_or_seal, organization in await connection.fetch(RECORDED, list(ids), seals):
-        if organization is None:
-            known_seals.add(id_or_seal)
-        else:
-            recorded[id_or_seal] = organization
+    if with_seals:
+        seals = [bytes.fromhex(request.donor.seal) for request in requests if request.donor]
+        known_seals.update(row[0] for row in await connection.fetch(SEALS, seals))
     missing = {request.organization for request in requests} - chains.keys()
     if missing:
         for organization, *head in await connection.fetch(CHAINS, list(missing)):

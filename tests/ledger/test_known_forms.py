@@ -100,11 +100,12 @@ requests = st.builds(
 )
 
 
-def outcome(composer: Composer, request: Request, place: Place) -> Composed | str:
+def outcome(composer: Composer, request: Request, place: Place) -> Composed | None:
+    """None for a refusal: of several faults either may be named."""
     try:
         return composer.compose(request, *place)
-    except InvalidError as error:
-        return f"refused: {error}"
+    except InvalidError:
+        return None
 
 
 @settings(max_examples=2000, deadline=None)
@@ -112,7 +113,7 @@ def outcome(composer: Composer, request: Request, place: Place) -> Composed | st
 def test_experience_changes_no_verdict_and_no_byte(request: Request, place: Place) -> None:
     known = outcome(EXPERIENCED, request, place)
     assert known == outcome(Composer(ORIGIN, draw), request, place)
-    if isinstance(known, Composed):
+    if known is not None:
         parsed = parse_entry(known.data, ORIGIN)
         for opening in known.openings:
             if opening.plain is not None:

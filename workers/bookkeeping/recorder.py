@@ -100,11 +100,15 @@ class Recorder:
             requests = requests_of(found)
         return released
 
-    async def _record(self, items: Sequence[Incoming]) -> None:
+    async def _record(self, items: Sequence[Incoming], *, with_seals: bool = False) -> None:
         try:
-            await self._commit(items)
+            await self._commit(items, with_seals=with_seals)
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             constraint = getattr(error, "constraint_name", None)
+            if constraint == store.DONOR_SEALS_ONCE and not with_seals:
+                # Only a mistake uses a seal twice: not looking for one spares the others the time.
+                await self._record(items, with_seals=True)
+                return
             if fault_of(error) is not Fault.MESSAGE or constraint in _STRUCTURE:
                 raise
             if len(items) > 1:
@@ -119,12 +123,16 @@ class Recorder:
                 _log.error("database_refused", reason=reason, offset=items[0].position)
                 await self._commit(items, refuse_all=reason)
 
-    async def _commit(self, items: Sequence[Incoming], refuse_all: str | None = None) -> None:
+    async def _commit(
+        self, items: Sequence[Incoming], *, refuse_all: str | None = None, with_seals: bool = False
+    ) -> None:
         requests = requests_of(items)
         if len(self._chains) + len(self._funds) > CACHE_ROWS_MAX:
             self._chains.clear()
             self._funds.clear()
-        known = await store.look_up(self.connection, requests, self._chains, self._funds)
+        known = await store.look_up(
+            self.connection, requests, self._chains, self._funds, with_seals=with_seals
+        )
         clock = await store.read_clock(self.connection)
         if refuse_all is None:
             decision = decide(requests, self.pen.state, known, clock, self.composer)

@@ -110,6 +110,22 @@ async def test_poison_is_set_aside_with_its_reason_and_the_rest_goes_on(stand: S
     await stand.stop(writer)
 
 
+async def test_a_donors_seal_that_is_used_again_is_refused_and_the_rest_goes_on(
+    stand: Stand,
+) -> None:
+    platform, a, _ = organizations()
+    first = gift(a, 1)
+    writer = await stand.start("bookkeeping")
+    await stand.publish([genesis(platform), genesis(a), first])
+    await stand.recorded(3)
+    others = [gift(a, 3), gift(a, 4)]
+    await stand.publish([others[0], gift(a, 2, donor=first.body.donor), others[1]])
+    assert (await stand.recorded(5))[3:] == [entry_id(one) for one in others]
+    codes = await stand.database.fetch("SELECT code FROM messages.set_aside")
+    assert [row["code"] for row in codes] == ["seal_used_twice"]
+    await stand.stop(writer)
+
+
 async def test_what_waits_is_kept_over_a_restart_and_recorded_when_its_turn_comes(
     stand: Stand,
 ) -> None:
