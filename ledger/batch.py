@@ -18,15 +18,15 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from amply_verify.entry import is_entry_id, is_organization_id
+from amply_verify.entry import is_entry_id
 from amply_verify.errors import EntryError, InvalidError, MoneyError
 from amply_verify.kinds import KINDS
 from amply_verify.money import Line
 from ledger import transfers
-from ledger.accounts import ASSETS, is_known
 from ledger.chain import Fund, Head, Known, LogState
-from ledger.decision import Appended, Decision, Refusal, Waiting
-from ledger.entry import Composed, Composer, Request, spell_time
+from ledger.decision import Appended, Decision, Refusal, Refused, Waiting
+from ledger.entry import Composed, Composer, Request, is_organization_id, spell_time
+from ledger.funds import Funds
 from ledger.visibility import Label, is_wider, label_asked
 
 CLOCK_LAG_MAX: Final = timedelta(seconds=60)
@@ -37,12 +37,6 @@ COMPUTED_KINDS: Final = frozenset(("statement", "census"))
 
 class ClockBehindError(RuntimeError):
     """The database's clock is more than 60 s behind the last entry. Set it right, then restart."""
-
-
-class _Refused(Exception):  # noqa: N818 - an answer to one request, caught in this module
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
 
 
 class _Prepared(NamedTuple):
@@ -98,7 +92,7 @@ class _Batch:
         self._waiting: defaultdict[str, list[Request]] = defaultdict(list)
         self._waiting_ids: set[str] = set()
         self._chains: dict[str, Head] = {}
-        self._funds: dict[str, Fund] = {}
+        self._funds = Funds(known.funds)
         self._recorded: dict[str, Request] = {}
         self._seals: set[str] = set()
         self._balances: defaultdict[tuple[str, Line], int] = defaultdict(int)
@@ -122,7 +116,7 @@ class _Batch:
                         self._append_both(current, other)
                         ready += self._release(other)
                         waits_for = None
-            except _Refused as refusal:
+            except Refused as refusal:
                 self._refused.append(Refusal(current, refusal.code, str(refusal)))
                 continue
             if waits_for is not None:
@@ -163,7 +157,7 @@ class _Batch:
             time=self._time,
             state=state,
             chains=self._chains,
-            funds=self._funds,
+            funds=self._funds.changed,
             balances={(owner, *line): amount for (owner, line), amount in self._balances.items()},
             labels=self._labels,
         )
@@ -176,27 +170,27 @@ class _Batch:
         return self._chains.get(organization) or self._known.chains.get(organization)
 
     def _check(self, request: Request) -> str | None:
-        """What the request waits for, if anything; raises _Refused."""
+        """What the request waits for, if anything; raises Refused."""
         kind = KINDS.get(request.kind)
         if kind is None:
-            raise _Refused("unknown_kind", "the ledger has no entries of this kind")
+            raise Refused("unknown_kind", "the ledger has no entries of this kind")
         if not is_organization_id(request.organization) or not is_entry_id(request.id):
-            raise _Refused("malformed_entry", "the organization's or the entry's id is malformed")
+            raise Refused("malformed_entry", "the organization's or the entry's id is malformed")
         if (request.kind in COMPUTED_KINDS) != self._by_ledger:
-            raise _Refused("computed_kind", "the ledger computes statements and censuses itself")
+            raise Refused("computed_kind", "the ledger computes statements and censuses itself")
         head = self._head_of(request.organization)
         if request.kind == "genesis":
             if head is not None:
-                raise _Refused("second_genesis", "the organization has a genesis already")
+                raise Refused("second_genesis", "the organization has a genesis already")
             if (request.details or {}).get("origin") != self._before.origin:
-                raise _Refused("wrong_log", "the genesis names another log")
+                raise Refused("wrong_log", "the genesis names another log")
             return None
         if head is None:
             return request.organization
         if head.log != self._before.log:
-            raise _Refused("wrong_log", "the organization's entries belong to another log")
+            raise Refused("wrong_log", "the organization's entries belong to another log")
         if kind.platform and request.organization != self._platform:
-            raise _Refused("platform_only", f"a {request.kind} is the platform's to record")
+            raise Refused("platform_only", f"a {request.kind} is the platform's to record")
         if request.kind in transfers.KINDS:
             return self._other_side(request)
         return self._check_reference(request)
@@ -205,7 +199,7 @@ class _Batch:
         try:
             return transfers.other_side(request)
         except transfers.TransferError as error:
-            raise _Refused("malformed_transfer", str(error)) from error
+            raise Refused("malformed_transfer", str(error)) from error
 
     def _waiting_side(self, request: Request, other_id: str) -> Request | None:
         """The other side of a transfer, if it waits for this one; it waits no longer."""
@@ -222,11 +216,11 @@ class _Batch:
             out, into = self._prepare(giver), self._prepare(taker)
             transfers.check(giver, out.composed.postings, taker, into.composed.postings)
             if out.funds.keys() & into.funds.keys():
-                raise _Refused("foreign_fund", "both sides name one fund, which is one's only")
+                raise Refused("foreign_fund", "both sides name one fund, which is one's only")
         except transfers.TransferError as error:
             self._refused.append(Refusal(other, "unmatched_transfer", str(error)))
-            raise _Refused("unmatched_transfer", str(error)) from error
-        except _Refused as refusal:
+            raise Refused("unmatched_transfer", str(error)) from error
+        except Refused as refusal:
             self._refused.append(Refusal(other, refusal.code, f"a side of the transfer: {refusal}"))
             raise
         self._place(out)
@@ -236,33 +230,33 @@ class _Batch:
         if request.ref is None:
             return None
         if request.ref == request.id:
-            raise _Refused("refers_to_itself", "an entry can only refer to an earlier one")
+            raise Refused("refers_to_itself", "an entry can only refer to an earlier one")
         if not is_entry_id(request.ref):
-            raise _Refused("malformed_entry", "the reference is no entry's id")
+            raise Refused("malformed_entry", "the reference is no entry's id")
         owner = self._organization_of(request.ref)
         if owner is not None and owner != request.organization:
-            raise _Refused("foreign_reference", "the entry referred to is another organization's")
+            raise Refused("foreign_reference", "the entry referred to is another organization's")
         return None if owner else request.ref
 
     def _append(self, request: Request) -> None:
         self._place(self._prepare(request))
 
     def _prepare(self, request: Request) -> _Prepared:
-        """Compose and check; raises _Refused."""
+        """Compose and check; raises Refused."""
         head = self._head_of(request.organization)
         seq, prev = (head.seq + 1, head.leaf_hash.hex()) if head else (0, None)
         try:
             composed = self._composer.compose(request, seq, prev, self._spelled_time)
         except MoneyError as error:
-            raise _Refused("malformed_money", str(error)) from error
+            raise Refused("malformed_money", str(error)) from error
         except InvalidError as error:
-            raise _Refused("malformed_entry", str(error)) from error
-        funds = self._check_postings(request.organization, composed.postings)
+            raise Refused("malformed_entry", str(error)) from error
+        funds = self._funds.check(request.organization, composed.postings, self._balances)
         label = self._check_label(request) if request.kind == "visibility_change" else None
-        seal = request.donor.seal if request.donor else None
-        if seal is not None:
+        if request.donor is not None:
+            seal = request.donor.seal
             if seal in self._seals or seal in self._known.seals:
-                raise _Refused("seal_used_twice", "every entry needs a donor seal of its own")
+                raise Refused("seal_used_twice", "every entry needs a donor seal of its own")
             self._seals.add(seal)
         return _Prepared(request, seq, composed, funds, label)
 
@@ -276,21 +270,21 @@ class _Batch:
         self._chains[organization] = Head(self._before.log, seq, leaf)
         self._recorded[request.id] = request
         if funds:
-            self._funds |= funds
+            self._funds.changed |= funds
         if label is not None and request.ref is not None:
             self._labels[request.ref] = (request, label)
         for line, amount_minor in composed.postings:
             self._balances[organization, line] += amount_minor
 
     def _check_label(self, request: Request) -> Label:
-        """The label that a composed `visibility_change` gives; raises _Refused."""
+        """The label that a composed `visibility_change` gives; raises Refused."""
         try:
             label = label_asked(request.details or {})
         except EntryError as error:
-            raise _Refused("malformed_entry", str(error)) from error
+            raise Refused("malformed_entry", str(error)) from error
         assert request.ref is not None, "the kind requires a reference, and the entry is composed"
         if not is_wider(label, self._label_of(request.ref)):
-            raise _Refused("visibility_not_wider", "the entry shows as much as that already")
+            raise Refused("visibility_not_wider", "the entry shows as much as that already")
         return label
 
     def _label_of(self, entry: str) -> Label:
@@ -300,25 +294,3 @@ class _Batch:
             return self._known.labels[entry]
         own = self._recorded[entry]
         return Label(own.visibility, own.public_after)
-
-    def _check_postings(
-        self, organization: str, postings: list[tuple[Line, int]]
-    ) -> dict[str, Fund]:
-        """The funds that the postings open or fix the currency of; raises _Refused."""
-        changed: dict[str, Fund] = {}
-        for line, _ in postings:
-            if (organization, line) in self._balances:
-                continue  # An entry of this batch has posted there already.
-            name, account, currency = line
-            if not is_known(account):
-                raise _Refused("unknown_account", f"{account} is not in the table of accounts")
-            fund = changed.get(name) or self._funds.get(name) or self._known.funds.get(name)
-            if fund is None:
-                fund = changed[name] = Fund(organization, None)
-            if fund.organization != organization:
-                raise _Refused("foreign_fund", f"{name} is another organization's")
-            if account.startswith(ASSETS) and currency != fund.currency:
-                if fund.currency is not None:
-                    raise _Refused("second_currency", f"{name} holds {fund.currency} only")
-                changed[name] = Fund(organization, currency)
-        return changed

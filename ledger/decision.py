@@ -20,6 +20,14 @@ class Refusal(NamedTuple):
     reason: str
 
 
+class Refused(Exception):  # noqa: N818 - an answer to one request
+    """The answer to a request that will never be an entry: what its Refusal says."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
 class Waiting(NamedTuple):
     """A request and what it waits for: an entry's id, or an organization's for its genesis."""
 
