@@ -44,7 +44,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "bookkeeping",
         ("AMPLY_KAFKA", "AMPLY_PUBLIC", *_LEDGER),
     ),
-    "books": (("workers", "books"), "books", ("AMPLY_KAFKA",)),
+    "books": (("workers", "books"), "books", ("AMPLY_KAFKA", "AMPLY_PUBLIC", *_LEDGER)),
     "checkpoints": (
         ("workers", "checkpoints"),
         "checkpoints",

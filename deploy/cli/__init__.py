@@ -5,7 +5,7 @@ import typer
 from deploy.cli.donations import donate, export, import_gifts
 from deploy.cli.erasing import erase
 from deploy.cli.keys import rotate_key
-from deploy.cli.ledger import balances
+from deploy.cli.ledger import balances, check
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
@@ -28,6 +28,7 @@ ledger.command("export")(export)
 ledger.command("visibility")(visibility)
 ledger.command("rotate-key")(rotate_key)
 ledger.command("balances")(balances)
+ledger.command("check")(check)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
 

@@ -3,22 +3,38 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
-from deploy.deployment import DataDirectory, role_dsn
+from amply_verify.errors import UnreadableError
+from amply_verify.source import open_log
+from deploy.cli.console import (
+    DATA_DEFAULT,
+    DataOption,
+    console,
+    environment,
+    errors,
+    fail,
+    setting,
+)
+from deploy.deployment import ORIGIN, DataDirectory, role_dsn
 from deploy.operations import store as operations
 from ledger.entry import spell_time
 from ledger.projection import UnreadableEntryError
 from ledger.store import balances as balances_store
+from ledger.store import checking
+from ledger.store.checking import Report
+from ledger.store.pen import NoSuchLogError
 
 T = TypeVar("T")
+LOG = 0
 UNREADABLE = 2
 
 
@@ -64,6 +80,69 @@ def balances(
         table.add_row(row["fund"], row["account"], row["currency"], row["amount"])
     console.print(table)
     console.print(f"after entry {answer['seq']}, recorded {answer['time']}", markup=False)
+
+
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    data: DataOption = DATA_DEFAULT,
+) -> None:
+    """Recompute the whole ledger and compare it with what is stored and published.
+
+    Exit status 0 only when all agrees, 1 on any difference, 2 when something cannot be read.
+    """
+    values = environment(data)
+    folder = Path(values.get("AMPLY_PUBLIC") or data / "public") / "log" / str(LOG)
+    origin = values.get("AMPLY_LOG_ORIGIN") or ORIGIN
+    columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("check")
+
+        async def run(connection: Any) -> Report:
+            read = open_log(str(folder)) if folder.is_dir() else None
+            return await checking.check(
+                *(connection, LOG, origin, read),
+                lambda done, size: progress.update(task, completed=done, total=size),
+            )
+
+        try:
+            report = with_ledger(data, run)
+        except (UnreadableError, NoSuchLogError) as error:
+            fail(str(error), UNREADABLE)
+    if as_json:
+        console.print_json(json.dumps(_spell(report)))
+    else:
+        _show(report)
+    if not report.agrees:
+        raise typer.Exit(1)
+
+
+def _spell(report: Report) -> dict[str, Any]:
+    return {
+        "log": report.log,
+        "agrees": report.agrees,
+        "entries": report.entries,
+        "organizations": report.organizations,
+        "published_size": report.published_size,
+        "seconds": round(report.seconds, 3),
+        "differences": report.findings.total,
+        "counts": dict(report.findings.counts),
+        "findings": [asdict(one) for one in report.findings.kept],
+    }
+
+
+def _show(report: Report) -> None:
+    for one in report.findings.kept:
+        console.print(f"{one.code}: {one.message}", markup=False, soft_wrap=True)
+    untold = report.findings.total - len(report.findings.kept)
+    if untold:
+        console.print(f"and {untold} more of the same kinds", markup=False)
+    published = report.published_size
+    summary = (
+        f"{report.entries} entries of {report.organizations} organizations recomputed, "
+        f"{'nothing' if published is None else f'the first {published}'} published"
+    )
+    verdict = "all agrees" if report.agrees else f"{report.findings.total} differences"
+    console.print(f"{summary}: {verdict}", markup=False, soft_wrap=True)
 
 
 def with_ledger(data: Path, work: Callable[[Any], Awaitable[T]], role: str = "books") -> T:

@@ -129,3 +129,23 @@ async def test_balances_are_told_as_of_now_a_time_and_an_entry(running: Running)
     assert "Income:Donations" in table
     for wrong, status in ((("--at", "never"), 2), (("--seq", "999999"), 1)):
         assert "Traceback" not in await amply(running, *ask, *wrong, status=status)
+
+
+async def test_the_ledger_is_checked_while_gifts_come_in(running: Running) -> None:
+    giving = asyncio.create_task(give(running, 30, prefix="while-checked"))
+    report = json.loads(await amply(running, "ledger", "check", "--json"))
+    assert (report["agrees"], report["findings"]) == (True, [])
+    await all_recorded(running, await giving, 60)
+    assert "all agrees" in await amply(running, "ledger", "check")
+
+
+async def test_a_difference_ends_the_check_with_status_1(running: Running) -> None:
+    fund = await running.fetch("SELECT id, currency FROM ledger.funds LIMIT 1")
+    change = "UPDATE ledger.funds SET currency = $2 WHERE id = $1"
+    await running.fetch(change, fund[0]["id"], "XXX")
+    try:
+        output = await amply(running, "ledger", "check", status=1)
+    finally:
+        await running.fetch(change, *fund[0])
+    assert "fund: " in output and "with XXX is stored" in output
+    assert "1 differences" in output

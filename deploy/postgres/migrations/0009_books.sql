@@ -44,6 +44,8 @@ CREATE TABLE ledger.daily_sums (
     PRIMARY KEY (fund, account, currency, visibility, day, organization)
 ) PARTITION BY HASH (organization);
 
+CREATE INDEX daily_sums_by_day ON ledger.daily_sums (day);
+
 -- What a month came to. "entries" have a posting there; "gifts" are those with income, less the
 -- corrections of income; "income" is positive when money came in.
 CREATE TABLE ledger.monthly_figures (
@@ -79,6 +81,8 @@ GRANT USAGE ON SCHEMA ledger, read TO amply_books;
 GRANT SELECT ON ledger.writers, ledger.entries, ledger.chains, ledger.funds, ledger.balances,
     ledger.openings, ledger.checkpoints, ledger.publications, ledger.projected TO amply_books;
 GRANT UPDATE ON ledger.projected TO amply_books;
+-- It checks everything in the ledger, what comes later included.
+ALTER DEFAULT PRIVILEGES IN SCHEMA ledger GRANT SELECT ON TABLES TO amply_books;
 GRANT SELECT, INSERT, UPDATE ON ledger.daily_sums, ledger.monthly_figures TO amply_books;
 GRANT SELECT ON read.organizations TO amply_books;
 
