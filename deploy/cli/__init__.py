@@ -5,7 +5,7 @@ import typer
 from deploy.cli.donations import donate, export, import_gifts
 from deploy.cli.erasing import erase
 from deploy.cli.keys import rotate_key
-from deploy.cli.ledger import balances, check
+from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
@@ -29,6 +29,7 @@ ledger.command("visibility")(visibility)
 ledger.command("rotate-key")(rotate_key)
 ledger.command("balances")(balances)
 ledger.command("check")(check)
+ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
 

@@ -29,7 +29,7 @@ from deploy.operations import store as operations
 from ledger.entry import spell_time
 from ledger.projection import UnreadableEntryError
 from ledger.store import balances as balances_store
-from ledger.store import checking
+from ledger.store import checking, rebuilding
 from ledger.store.checking import Report
 from ledger.store.pen import NoSuchLogError
 
@@ -143,6 +143,34 @@ def _show(report: Report) -> None:
     )
     verdict = "all agrees" if report.agrees else f"{report.findings.total} differences"
     console.print(f"{summary}: {verdict}", markup=False, soft_wrap=True)
+
+
+def rebuild(
+    apply: Annotated[bool, typer.Option("--apply", help="Replace what differs.")] = False,
+    data: DataOption = DATA_DEFAULT,
+) -> None:
+    """Make chains, funds, balances and sums again from entries and openings; show what differs.
+
+    Nothing changes without --apply. Exit status 0 when nothing differs any more, 1 when rows differ
+    and were not replaced, 2 when the entries cannot be read.
+    """
+    try:
+        found = with_ledger(
+            *(data, lambda connection: rebuilding.rebuild(connection, LOG, apply=apply)),
+            "bookkeeping",
+        )
+    except (UnreadableEntryError, NoSuchLogError) as error:
+        fail(f"nothing was changed: {error}; see `amply ledger check`", UNREADABLE)
+    for one in found.shown:
+        told = f"{one.table} {one.key}: {one.stored or 'nothing'} -> {one.made or 'nothing'}"
+        console.print(told, markup=False, soft_wrap=True)
+    rows = f"{found.differences} rows differ from what {found.entries} entries give"
+    if not found.differences:
+        console.print(f"{found.entries} entries read: nothing differs", markup=False)
+    elif apply:
+        console.print(f"{rows}: replaced, and the writer starts anew", markup=False)
+    else:
+        fail(f"{rows}; replace them with --apply")
 
 
 def with_ledger(data: Path, work: Callable[[Any], Awaitable[T]], role: str = "books") -> T:

@@ -145,7 +145,10 @@ async def test_a_difference_ends_the_check_with_status_1(running: Running) -> No
     await running.fetch(change, fund[0]["id"], "XXX")
     try:
         output = await amply(running, "ledger", "check", status=1)
+        shown = await amply(running, "ledger", "rebuild", status=1)
     finally:
         await running.fetch(change, *fund[0])
     assert "fund: " in output and "with XXX is stored" in output
     assert "1 differences" in output
+    assert f"funds {fund[0]['id']}: " in shown
+    assert "nothing differs" in await amply(running, "ledger", "rebuild")

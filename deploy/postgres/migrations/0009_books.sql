@@ -86,7 +86,10 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA ledger GRANT SELECT ON TABLES TO amply_books;
 GRANT SELECT, INSERT, UPDATE ON ledger.daily_sums, ledger.monthly_figures TO amply_books;
 GRANT SELECT ON read.organizations TO amply_books;
 
-GRANT SELECT ON ledger.projected, ledger.monthly_figures, ledger.daily_sums TO amply_bookkeeping;
+-- The writer's role may make all that is derived again (`amply ledger rebuild`), entries never.
+GRANT DELETE ON ledger.chains, ledger.funds, ledger.balances TO amply_bookkeeping;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger.daily_sums, ledger.monthly_figures TO amply_bookkeeping;
+GRANT SELECT, UPDATE ON ledger.projected TO amply_bookkeeping;
 GRANT SELECT, INSERT, UPDATE ON ledger.stated TO amply_bookkeeping;
 GRANT SELECT ON ledger.projected, ledger.stated, ledger.daily_sums, ledger.monthly_figures TO amply_operations;
 
