@@ -8,10 +8,17 @@ organization records it. Its id derives from log and day (UTC): a second attempt
 from datetime import UTC, date, datetime, time
 from typing import Final
 
+from amply_verify.tree import leaf_hash
 from contracts.identifiers import business_id, type_id
 from ledger.entry import Request
 
 KIND: Final = "census"
+
+
+def member_leaf(organization: str, seq: int, head: bytes) -> bytes:
+    """The leaf hash of a chain in a census; `head` is the leaf hash of its entry `seq`."""
+    spelled = f'{{"head":"{head.hex()}","org":"{organization}","seq":{seq}}}'
+    return leaf_hash(spelled.encode())
 
 
 def day_due(now: datetime, last: datetime | None) -> date | None:

@@ -4,8 +4,8 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Final
 
-from amply_verify.tree import Frontier, leaf_hash
-from ledger.membership import spell_member
+from amply_verify.tree import Frontier
+from ledger.census import member_leaf
 from ledger.statement import Figure, month_after, month_of, start_of
 from ledger.store.connection import AnyConnection
 
@@ -57,7 +57,7 @@ async def members(connection: AnyConnection, log: int) -> tuple[int, bytes]:
     tree = Frontier()
     async with connection.transaction():
         async for organization, seq, head in connection.cursor(HEADS, log, prefetch=HEADS_PREFETCH):
-            tree.append(leaf_hash(spell_member(organization, seq, head)))
+            tree.append(member_leaf(organization, seq, head))
     return tree.size, tree.root()
 
 

@@ -2,15 +2,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from amply_verify import canonical
 from amply_verify.entry import parse_entry
 from amply_verify.tree import leaf_hash, root_of
 from ledger import census
-from ledger.membership import spell_member
 from tests.ledger.auditing import audit
 from tests.ledger.making import NOON, Book, donation, genesis, name
 
 A, B, PLATFORM = (name("org", letter) for letter in "ABP")
 DAY = timedelta(days=1)
+
+
+def test_a_member_s_leaf_is_that_of_its_canonical_bytes() -> None:
+    member = {"head": bytes(range(32)).hex(), "org": A, "seq": 7}
+    assert census.member_leaf(A, 7, bytes(range(32))) == leaf_hash(canonical.encode(member))
 
 
 @pytest.mark.parametrize(
@@ -33,8 +38,7 @@ def test_a_census_is_due_once_on_each_day_after_the_first(
 
 def take_census(book: Book, day: date) -> None:
     members = sorted(book.chains.items())
-    spelled = (spell_member(org, head.seq, head.leaf_hash) for org, head in members)
-    root = root_of(map(leaf_hash, spelled))
+    root = root_of(census.member_leaf(org, head.seq, head.leaf_hash) for org, head in members)
     one = census.request(0, PLATFORM, day, len(members), root)
     decision = book.decide([one], by_ledger=True)
     assert (len(decision.entries), decision.refused) == (1, [])
