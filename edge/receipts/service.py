@@ -6,6 +6,7 @@ Money and details are for keys that see the donation. The donor's opening needs 
 
 import asyncio
 import base64
+from datetime import UTC, datetime
 from typing import Final
 
 from asyncpg import Record
@@ -15,10 +16,13 @@ from edge.database.pool import Database
 from edge.directory.records import ApiKey
 from edge.donations.status import Donations, Seen
 from edge.errors import ProblemError
+from edge.ledger.openings import openings_shown
 from edge.published_log import PublishedLog, size_of
 from edge.receipts import store
+from edge.times import spell_time
 from edge.waiting import Waiters
 from ledger import keys, receipt
+from ledger.visibility import Reader, Role
 
 DONOR_SCOPE: Final = "donors:read"
 _RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -68,22 +72,20 @@ class Receipts:
             raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
         openings: dict[str, bytes] = {}
         if with_openings:
-            openings = await self._openings(key, seen.organization, entry["id"])
+            openings = await self._openings(key, seen.organization, entry)
         proof = self._log.proofs(size_of(note)).prove_inclusion(entry["index"])
         return receipt.render(entry["bytes"], openings, entry["index"], proof, note)
 
-    async def _openings(self, key: ApiKey, organization: str, entry: str) -> dict[str, bytes]:
+    async def _openings(self, key: ApiKey, organization: str, entry: Record) -> dict[str, bytes]:
         shows_donor = DONOR_SCOPE in key.scopes and await self._authorization.is_allowed(
             Question(f"organization:{organization}", "view_donors", f"api_key:{key.id}")
         )
-        openings: dict[str, bytes] = {}
+        reader = Reader(Role.DONOR, spell_time(datetime.now(UTC)))
         async with self._database.transaction([organization]) as connection:
-            for row in await store.find_openings(connection, organization, entry):
-                if row["section"] != "donor":
-                    openings[row["section"]] = row["plain"]
-                    continue
-                if not shows_donor:
-                    continue
+            shown = await openings_shown(connection, organization, [entry], reader)
+            openings = shown.get(entry["id"], {})
+            row = await store.find_donor(connection, organization, entry["id"])
+            if row is not None and shows_donor:
                 wrapped = await store.find_data_key(connection, organization, row["profile"])
                 if wrapped is not None:
                     data_key = self._key_ring.unwrap(wrapped, row["profile"])

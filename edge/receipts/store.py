@@ -1,4 +1,4 @@
-"""Entries and openings of a gift, for its receipt."""
+"""A gift's entry and its donor's opening, for the receipt."""
 
 from typing import Final
 
@@ -10,9 +10,9 @@ FIND_ENTRY: Final = """
     SELECT id, index, bytes FROM read.entries
     WHERE organization = $1 AND subject = $2 AND kind = 'donation' ORDER BY seq LIMIT 1
 """
-FIND_OPENINGS: Final = """
-    SELECT section, plain, profile, ciphertext FROM read.openings
-    WHERE organization = $1 AND entry_id = $2
+FIND_DONOR: Final = """
+    SELECT profile, ciphertext FROM read.openings
+    WHERE organization = $1 AND entry_id = $2 AND section = 'donor'
 """
 FIND_DATA_KEY: Final = """
     SELECT wrapped_key FROM read.donor_keys WHERE organization = $1 AND id = $2
@@ -24,9 +24,9 @@ async def find_entry(connection: AnyConnection, organization: str, donation: str
     return await connection.fetchrow(FIND_ENTRY, organization, donation)
 
 
-async def find_openings(connection: AnyConnection, organization: str, entry: str) -> list[Record]:
-    """The openings of an entry's sealed sections."""
-    return await connection.fetch(FIND_OPENINGS, organization, entry)
+async def find_donor(connection: AnyConnection, organization: str, entry: str) -> Record | None:
+    """The encrypted opening of an entry's donor; None when there is none, or none any more."""
+    return await connection.fetchrow(FIND_DONOR, organization, entry)
 
 
 async def find_data_key(connection: AnyConnection, organization: str, profile: str) -> bytes | None:
