@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from aiohttp import web
@@ -66,11 +67,14 @@ def build_app(settings: Settings) -> web.Application:
     health = Health(database, listener, spicedb, settings.outbox_age_s_max)
     log = PublishedLog(settings.public, settings.log_origin)
     acceptance = Acceptance(database, key)
-    service = DonationService(directory, authorization, acceptance, health.is_backlogged)
+    clock = BusinessClock(settings.environment)
+    business_now = partial(clock.moment, database)
+    service = DonationService(
+        directory, authorization, acceptance, health.is_backlogged, business_now
+    )
     donations = Donations(database, acceptance, key, changes)
     receipts = Receipts(database, donations, authorization, log, key, changes)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
-    clock = BusinessClock(settings.environment)
     public = PublicLedger(database, directory, authorization, log, clock, settings.log_origin)
 
     app = web.Application(middlewares=[server.observing(settings.url)])

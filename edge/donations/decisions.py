@@ -65,11 +65,12 @@ def decide(
     fund: Fund,
     identifier: UUID,
     now: datetime,
+    business_now: datetime,
 ) -> Gift:
-    """The gift that a request makes."""
+    """The gift that a request makes; a delay is counted by the business clock."""
     visibility = visibility_of(organization, fund, request.donor)
     public_after = (
-        now + timedelta(days=organization.public_after_days)
+        business_now + timedelta(days=organization.public_after_days)
         if visibility == "delayed_public"
         else None
     )

@@ -1,7 +1,7 @@
 """Making a gift: from a parsed request to a durable donation, once per Idempotency-Key."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from edge.authorization import Authorization, Question
 from edge.directory.directory import Directory
 from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations.acceptance import ROUTE, Acceptance, Accepted, Accepting, RequestKey
-from edge.donations.decisions import decide
+from edge.donations.decisions import decide, visibility_of
 from edge.donations.models import DonationRequest
 from edge.errors import Fault, ProblemError
 from edge.group_commit import GroupCommit
@@ -84,11 +84,13 @@ class DonationService:
         authorization: Authorization,
         acceptance: Acceptance,
         is_backlogged: Callable[[], bool],
+        business_now: Callable[[], Awaitable[datetime]],
     ) -> None:
         self._directory = directory
         self._authorization = authorization
         self._acceptance = acceptance
         self._is_backlogged = is_backlogged
+        self._business_now = business_now
         self._running: set[RequestKey] = set()
         self._commits: GroupCommit[Accepting, Accepted | ProblemError] = GroupCommit(
             acceptance.commit,
@@ -156,7 +158,11 @@ class DonationService:
         )
         fund = await self._fund(organization, body)
         now = datetime.now(UTC)
-        gift = decide(body, submission.api_key, organization, fund, random_id(now), now)
+        is_delayed = visibility_of(organization, fund, body.donor) == "delayed_public"
+        business_now = await self._business_now() if is_delayed else now
+        gift = decide(
+            *(body, submission.api_key, organization, fund, random_id(now), now, business_now)
+        )
         return Accepting(submission.request_key, submission.fingerprint, gift)
 
     @staticmethod

@@ -13,6 +13,7 @@ from edge.donations.models import DonationRequest, Donor
 from edge.errors import ProblemError
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+LONG_AGO = datetime(2020, 3, 1, 12, tzinfo=UTC)
 KEY = ApiKey("key_" + "0" * 26, "org_" + "0" * 26, "test", bytes(32), frozenset(), None, None)
 
 
@@ -57,7 +58,9 @@ def test_visibility_is_the_funds_then_the_organizations_and_anonymity_only_lower
 def test_a_delayed_gift_says_when_it_becomes_public() -> None:
     opens = datetime(2028, 2, 29, 12, tzinfo=UTC)
     for of_fund, expected in ((fund("delayed_public"), opens), (fund(), None)):
-        gift = decisions.decide(request(), KEY, organization(), of_fund, random_id(NOW), NOW)
+        gift = decisions.decide(
+            *(request(), KEY, organization(), of_fund, random_id(NOW)), LONG_AGO, NOW
+        )
         assert gift.public_after == expected
 
 
@@ -92,5 +95,7 @@ def test_only_what_identifies_a_person_is_sealed(donor: Donor | None, expected: 
 
 def test_nothing_personal_is_in_the_answer() -> None:
     donor = Donor(name="Ada Example", email="ada@example.org")
-    gift = decisions.decide(request(donor=donor), KEY, organization(), fund(), random_id(NOW), NOW)
+    gift = decisions.decide(
+        *(request(donor=donor), KEY, organization(), fund(), random_id(NOW)), NOW, NOW
+    )
     assert "ada" not in str(decisions.answer_of(gift)).lower()

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.donations import DonationRequested
 from edge.times import spell_time
 from tests.edge.scribe import Scribe
 from tests.edge.society import OPENED, Society, advance, business_now
-from tests.edge.stand import Served, Stand
+from tests.edge.stand import Served, Stand, gift
 from tests.ledger.making import name, visibility_change
 
 pytestmark = pytest.mark.asyncio
@@ -93,3 +94,17 @@ async def test_sums_tell_no_sealed_gift(stand: Stand, edge: Served, society: Soc
         },
         "widened": {"public_full": 1},
     }
+
+
+async def test_a_new_gifts_delay_is_counted_by_the_business_clock(
+    stand: Stand, edge: Served
+) -> None:
+    registered = await stand.register(visibility="delayed_public")
+    await advance(stand, days=30)
+    before = await business_now(stand)
+    assert (await edge.donate(gift(registered.id), registered.key.secret)).status == 202
+    after = await business_now(stand)
+    [message] = await stand.messages(registered.id, "donations.requested.v1")
+    told = DonationRequested.model_validate_json(message["value"])
+    assert told.public_after is not None
+    assert before <= told.public_after - timedelta(days=365) <= after
