@@ -4,8 +4,9 @@ Rules (ledger format, section 5): a month by recorded time, UTC, once it is over
 visibility internal_only are left out, other sealed money counts. The format knows no folded rows,
 so where a row would tell what one or two sealed gifts were, there is no statement for the month:
 the gifts that an entry's own visibility seals, less the entries that correct earlier ones, must be
-three or none in each fund and currency. A month without money that counts has none either, or each
-statement would cause the next month's. The id derives from organization and month.
+three or none in each fund and currency, and so must those that no day will open. A month without
+money that counts has none either, or each statement would cause the next month's. The id derives
+from organization and month.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,14 +57,18 @@ def start_of(month: date) -> datetime:
 
 
 def tells_a_gift(figures: Iterable[Figure]) -> bool:
-    """Whether totals of these figures would tell what fewer than three sealed gifts were."""
-    sealed: dict[tuple[str, str], int] = {}
+    """Whether totals of these figures would tell what fewer than three sealed gifts were.
+
+    Now, or when those that are sealed for a time only are open: the others are three or none too.
+    """
+    sealed: dict[tuple[str, str, bool], int] = {}
     for one in figures:
         if one.visibility not in ("public_full", "internal_only") and (
             one.gifts or one.income_minor or one.expenses_minor
         ):
-            pair = (one.fund, one.currency)
-            sealed[pair] = sealed.get(pair, 0) + one.gifts
+            for is_for_good in {False, one.visibility == "public_aggregated"}:
+                row = (one.fund, one.currency, is_for_good)
+                sealed[row] = sealed.get(row, 0) + one.gifts
     return any(gifts < SEALED_GIFTS_MIN for gifts in sealed.values())
 
 

@@ -58,10 +58,15 @@ ALLOWED = {
         [figure(gifts=1), figure(gifts=1, visibility="delayed_public")],
         False,
     ),
-    "three by two visibilities": (
+    "one of three is told when the delayed ones are open": (
         [figure(gifts=1), figure(gifts=2, visibility="delayed_public")],
+        False,
+    ),
+    "three stay when the delayed one is open": (
+        [figure(gifts=3), figure(gifts=1, visibility="delayed_public")],
         True,
     ),
+    "three delayed ones": ([figure(gifts=3, visibility="delayed_public")], True),
     "three, but in two funds": ([figure(gifts=2), figure(gifts=1, fund="g")], False),
     "one shown gift": ([figure(gifts=1, visibility="public_full")], True),
     "one internal gift beside a shown one": (
