@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.statement import Figure, tells_a_gift
+from ledger.visibility import Level, level_at_first
 
 
 @dataclass(slots=True)
@@ -67,9 +68,10 @@ def transparency(
     rows: defaultdict[tuple[str, str], defaultdict[date, list[Figure]]]
     rows = defaultdict(lambda: defaultdict(list))
     for month, figure in figures:
-        if figure.visibility == "public_full":
+        level = level_at_first(figure.visibility)
+        if level is Level.OPENED:
             told[figure.currency].shown.add([figure])
-        elif figure.visibility != "internal_only":
+        elif level is Level.IN_SUMS:
             rows[figure.fund, figure.currency][month].append(figure)
     for (_, currency), months in rows.items():
         _fold(told[currency], months, settled)

@@ -111,6 +111,11 @@ def _outside(label: Label, now: str) -> Level:
     return _OUTSIDE[label.visibility, is_over]
 
 
+def level_at_first(visibility: str) -> Level:
+    """What the public gets of an entry recorded with this visibility, until something opens it."""
+    return _OUTSIDE[visibility, False]
+
+
 def next_opening(labels: Iterable[Label | None], now: str) -> str | None:
     """The earliest day after `now` on which one of these labels opens an entry."""
     days = (label.public_after for label in labels if label is not None)

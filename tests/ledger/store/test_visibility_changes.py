@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from ledger.store import labels
 from tests.ledger.database import Database
 from tests.ledger.making import donation, genesis, name, visibility_change
 
@@ -54,6 +55,30 @@ async def test_the_database_refuses_to_hide_what_was_shown(
     async with database.connect("bookkeeping") as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("DELETE FROM ledger.visibility_changes")
+
+
+async def test_what_is_kept_is_compared_with_what_the_entries_say(database: Database) -> None:
+    gifts = [donation(PLATFORM, of, visibility="internal_only") for of in range(3)]
+    await database.record(genesis(PLATFORM), *gifts)
+    await database.record(
+        visibility_change(PLATFORM, "a", gifts[0].id, to="public_aggregated"),
+        visibility_change(PLATFORM, "b", gifts[0].id, to="delayed_public", public_after=DAY),
+        visibility_change(PLATFORM, "c", gifts[1].id, to="public_full"),
+    )
+    async with database.connect() as connection:
+        assert await labels.differences(connection, 10) == []
+        await connection.execute(
+            "DELETE FROM ledger.visibility_changes WHERE entry_id = $1", gifts[1].id
+        )
+        await connection.execute(
+            "INSERT INTO ledger.visibility_changes VALUES ($1, $2, 'public_full', NULL, 'nobody')",
+            *(gifts[2].id, PLATFORM),
+        )
+        found = {tuple(row) for row in await labels.differences(connection, 10)}
+    assert found == {
+        (gifts[1].id, PLATFORM, "public_full", None),
+        (gifts[2].id, PLATFORM, None, "public_full"),
+    }
 
 
 async def test_changes_are_seen_within_ones_organization_only(database: Database) -> None:
