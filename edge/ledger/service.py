@@ -7,6 +7,7 @@ relationship for each entry.
 
 import asyncio
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final
 
 from edge.authorization import Authorization, Question
@@ -21,6 +22,7 @@ from ledger.visibility import Reader, Role
 
 SCOPE: Final = "ledger:read"
 INTERNAL_SCOPE: Final = "ledger:read_internal"
+_QUESTIONS_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,12 @@ class MemberLedger:
             return _Rights(Role.MEMBER)
         async with self._database.transaction([organization]) as connection:
             funds = await store.funds(connection, organization)
-        answers = await asyncio.gather(
-            *(self._may_see_behind(key, f"fund:{fund}") for fund in funds)
-        )
-        permitted = frozenset(fund for fund, answer in zip(funds, answers, strict=True) if answer)
-        return _Rights(Role.MEMBER, permitted) if permitted else _Rights(Role.PUBLIC)
+        permitted: set[str] = set()
+        for start in range(0, len(funds), _QUESTIONS_AT_ONCE):
+            asked = funds[start : start + _QUESTIONS_AT_ONCE]
+            answers = [self._may_see_behind(key, f"fund:{fund}") for fund in asked]
+            permitted.update(compress(asked, await asyncio.gather(*answers)))
+        return _Rights(Role.MEMBER, frozenset(permitted)) if permitted else _Rights(Role.PUBLIC)
 
     async def _may_see_behind(self, key: ApiKey, resource: str) -> bool:
         return await self._authorization.is_allowed(
