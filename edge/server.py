@@ -90,8 +90,10 @@ def observing(base_url: str) -> Any:
 
 
 async def prepare_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Headers of every answer, streamed ones too."""
+    """Headers of every answer, streamed ones too. What went wrong is never kept by a cache."""
     response.headers.update(SECURITY_HEADERS)
+    if response.status >= 400:
+        response.headers["Cache-Control"] = "no-store"
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import shutil
+from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
 from contracts.checkpoints import CheckpointPublished
+from deploy.deployment import free_ports
 from tests.ledger.database import until
 from tests.ledger.making import donation, genesis, name
 from tests.workers.ledger_stand import Stand
@@ -135,13 +138,31 @@ def refused(stand: Stand) -> Any:
     return check
 
 
-async def test_the_index_of_what_was_changed_is_named(stand: Stand) -> None:
+async def test_the_index_of_what_was_changed_is_named_and_the_alarm_is_on(stand: Stand) -> None:
     await grow(stand, 20)
     await tamper(stand, "bytes = set_byte(bytes, 20, 88) WHERE index = 12")
-    await stand.start("checkpoints")
+    (port,) = free_ports(1)
+    await stand.start("checkpoints", AMPLY_METRICS_PORT=str(port))
     await until(refused(stand), "the publisher refuses to sign")
     assert "index 12 is not what was hashed" in stand.logs()
     assert not (stand.folder / "checkpoint").exists()
+
+    async def is_served() -> bool:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        return False
+
+    await until(is_served, "the health port listens")
+    base = f"http://127.0.0.1:{port}"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{base}/metrics") as metrics:
+            assert "ledger_refusing_to_sign 1.0" in await metrics.text()
+        async with session.get(f"{base}/readyz") as ready:
+            assert ready.status == 503
+        async with session.get(f"{base}/livez") as alive:
+            assert alive.status == 200, "a restart would not help"
 
 
 async def test_one_of_two_publishers_publishes_and_the_other_takes_over(stand: Stand) -> None:
