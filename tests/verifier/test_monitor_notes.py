@@ -140,6 +140,19 @@ def sized(log: MadeLog, size: int) -> dict[str, bytes]:
     return files
 
 
+def test_a_record_that_is_no_text_or_no_record_is_told_and_not_a_crash(
+    monkeypatch: Any, capsys: Any, log: MadeLog, golden: Any, tmp_path: Path
+) -> None:
+    lone = '{"note": ' + json.dumps(log.note().replace("ledger", "\\ud800", 1)) + "}\n"
+    lone = lone.replace("\\\\ud800", "\\ud800")
+    more = ("--state", tmp_path / "state")
+    code, values = follow(monkeypatch, capsys, golden["vkey"], lone, *more)
+    assert (code, values[-1]["reason"], values[-1]["step"]) == (1, "inconsistent", "A1")
+    text = record(log.note()) + "{}\n"
+    code, values = follow(monkeypatch, capsys, golden["vkey"], text, *more)
+    assert (code, [value["reason"] for value in values]) == (2, ["ok", "missing"])
+
+
 def test_an_empty_input_is_missing_and_a_silent_topic_is_late(
     monkeypatch: Any, capsys: Any, log: MadeLog, golden: Any, tmp_path: Path
 ) -> None:

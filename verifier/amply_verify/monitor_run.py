@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import sleep
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from amply_verify.canonical import LINE_BYTES_MAX
 from amply_verify.errors import RefusedError, UnreadableError
@@ -24,12 +24,14 @@ from amply_verify.log_files import read_note
 from amply_verify.monitor import INCONSISTENT, LATE, MISSING, OK, STATE, Monitor, Outcome
 from amply_verify.report import printable
 from amply_verify.source import ReadFile
+from amply_verify.store import StoreError
 
 EXIT_CODES = {OK: 0, INCONSISTENT: 1, LATE: 1, MISSING: 2, STATE: 2}
 COMMAND_TIMEOUT_S = 60
 NOTE_LENGTH_MAX = 65_536
 _SIGNATURE = "\u2014 "
 
+Seen = TypeVar("Seen", Outcome, Outcome | None)
 Tell = Callable[[Outcome], None]
 
 
@@ -77,13 +79,7 @@ def follow_log(
 ) -> Outcome:
     """Poll a log; returns the last outcome."""
     while True:
-        now_s = int(time.time())
-        try:
-            outcome = monitor.see(read_note(read), now_s)
-        except RefusedError as error:
-            outcome = Outcome(INCONSISTENT, error.message, step=error.step)
-        except (UnreadableError, OSError) as error:
-            outcome = Outcome(MISSING, str(error))
+        outcome = _look(lambda: monitor.see(read_note(read), int(time.time())))
         tell(outcome)
         if once or outcome.reason == INCONSISTENT:
             return outcome
@@ -94,24 +90,42 @@ def follow_notes(
     monitor: Monitor, stream: BinaryIO, tell: Tell, once: bool, interval_s: float
 ) -> Outcome:
     """Judge the notes of a stream; returns the last outcome, at its end or when all went wrong."""
-    outcome = Outcome(MISSING, "there was no checkpoint in the input")
-    for note in read_records(stream, interval_s):
-        now_s = int(time.time())
+    records = read_records(stream, interval_s)
+    last = Outcome(MISSING, "there was no checkpoint in the input")
+
+    def see_next() -> Outcome | None:
         try:
-            if note is not None:
-                outcome = monitor.see(note, now_s)
-            else:
-                outcome = monitor.lateness(now_s) or outcome
-        except UnreadableError as error:
-            outcome = Outcome(MISSING, str(error))
+            note = next(records)
+        except StopIteration:
+            return None
+        if note is not None:
+            return monitor.see(note, int(time.time()))
+        return monitor.lateness(int(time.time())) or last
+
+    told: Outcome | None = None
+    while (outcome := _look(see_next)) is not None:
+        last = outcome
         if not once or outcome.reason == INCONSISTENT:
+            told = outcome
             tell(outcome)
         if outcome.reason == INCONSISTENT:
             return outcome
-    outcome = monitor.lateness(int(time.time())) or outcome
-    if once or outcome.reason != OK:
-        tell(outcome)
-    return outcome
+    last = monitor.lateness(int(time.time())) or last
+    if last is not told:
+        tell(last)
+    return last
+
+
+def _look(see: Callable[[], Seen]) -> Seen | Outcome:
+    """What `see` gives, or what its failure means."""
+    try:
+        return see()
+    except RefusedError as error:
+        return Outcome(INCONSISTENT, error.message, step=error.step)
+    except StoreError as error:
+        return Outcome(STATE, f"the state is damaged or cannot be written: {error}")
+    except (UnreadableError, OSError) as error:
+        return Outcome(MISSING, str(error))
 
 
 def read_records(stream: BinaryIO, wait_s: float) -> Iterator[str | None]:

@@ -127,6 +127,7 @@ def split_note(note: str) -> tuple[str, list[Signature]]:
 
     Raises NoteError when the note or one of its lines is not of signed-note's form.
     """
+    _check_unicode(note)
     blank = note.rfind("\n\n")
     if blank < 0 or not note.endswith("\n"):
         raise NoteError("the note has no signature lines after a blank line")
@@ -196,7 +197,15 @@ def open_checkpoint(
     return checkpoint, cosigned
 
 
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NoteError("the text holds a lone surrogate, which no bytes stand for") from error
+
+
 def _check_name(name: str) -> None:
+    _check_unicode(name)
     if not name or "+" in name or any(character.isspace() for character in name):
         raise NoteError('a key name is not empty and has neither white space nor "+"')
 
