@@ -8,8 +8,10 @@ from amply_verify.audit import Kept, LogReport, audit_log
 from amply_verify.claims import Claim
 from amply_verify.entry import parse_entry
 from amply_verify.errors import RefusedError, UnreadableError
-from amply_verify.note import Checkpoint
+from amply_verify.note import Checkpoint, Signer
+from amply_verify.policy import parse_policy
 from amply_verify.source import open_log
+from amply_verify.tiles import pack_bundle
 from amply_verify.trust import Trust
 
 MakeId = Callable[[str, int], str]
@@ -64,6 +66,23 @@ def test_directories_and_urls_are_read_alike(log: Any, trust: Trust, tmp_path: P
         open_log(str(tmp_path / "none"))
     with pytest.raises(UnreadableError):
         audit_log(open_log(str(tmp_path)), trust)
+
+
+def test_a_policy_is_for_the_checkpoint_that_was_cosigned(
+    log: Any, trust: Trust, witness_signer: Signer
+) -> None:
+    policy = parse_policy(f"witness w {witness_signer.key}\nquorum w\n")
+    older = log.note(500)
+    cosigned = older + witness_signer.line(older.partition("\n\n")[0] + "\n", 5)
+    files = log.files() | {"tile/0/001.p/244": b"".join(log.leaves[256:500])}
+    files["tile/entries/001.p/244"] = pack_bundle(log.entries[256:500])
+    files["tile/1/000.p/1"] = files["tile/1/000.p/2"][:32]
+    files["checkpoint.witnessed"] = cosigned.encode()
+    assert audit_log(files.get, trust).signed.checkpoint.size == 600
+    assert audit_log(files.get, Trust(trust.key, policy)).signed.checkpoint.size == 500
+    del files["checkpoint.witnessed"]
+    with pytest.raises(RefusedError, match="not cosigned by the quorum"):
+        audit_log(files.get, Trust(trust.key, policy))
 
 
 def test_an_empty_log_is_verified(made_log: Any, audit: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from amply_verify.errors import UnreadableError
 from amply_verify.monitor import Monitor, Outcome
 from amply_verify.monitor_state import MonitorState
-from amply_verify.note import Signer
+from amply_verify.note import Checkpoint, Signer
 from amply_verify.policy import parse_policy
 from amply_verify.trust import Trust
 from tests.verifier.conftest import MadeLog, typeid
@@ -197,6 +197,20 @@ def test_with_a_policy_late_is_what_witnesses_did_not_see(
     late = look(log, **watched, now_s=NOW_S + 61)
     assert "its witnesses did not see the log for 61 seconds" in late.message
     assert look(log, trust=watched["trust"]).step == "A1", "a quorum is missing"
+
+
+def test_a_policy_may_come_later_though_witnesses_are_behind(
+    log: MadeLog, look: Any, witness_signer: Signer, trust: Trust, tmp_path: Path
+) -> None:
+    look(log)
+    watched = Trust(trust.key, parse_policy(f"witness w {witness_signer.key}\nquorum w\n"))
+    older = log.note(256)
+    cosigned = older + witness_signer.line(older.partition("\n\n")[0] + "\n", NOW_S)
+    assert look(log, note=cosigned, trust=watched).reason == "ok"
+    assert kept(tmp_path) == log.note()
+    forged = log.signer.sign(Checkpoint(log.origin, 256, bytes(32)))
+    cosigned = forged + witness_signer.line(forged.partition("\n\n")[0] + "\n", NOW_S)
+    assert look(log, note=cosigned, trust=watched).step == "A6"
 
 
 def test_a_checkpoint_kept_before_there_was_a_monitor_is_where_it_begins(

@@ -59,7 +59,7 @@ def audit_log(
 ) -> LogReport:
     """Audit the log whose files `read` gives; raises RefusedError at the first step that fails."""
     kept = kept or Kept()
-    signed = check_note(read_note(read), trust)
+    signed = check_note(read_note(read, trust), trust)
     checkpoint = signed.checkpoint
     with closing(Store()) as store:
         chains = LogChains(store)

@@ -76,7 +76,7 @@ def read_side(location: str, trust: Trust) -> Side:
     read = None
     if location.startswith(("http://", "https://", "file://")) or Path(location).is_dir():
         read = open_log(location)
-        note = read_note(read)
+        note = read_note(read, trust)
     else:
         note = _note_in(location)
     try:

@@ -25,9 +25,13 @@ STEP = "A2"
 TILES_AHEAD = 8
 
 
-def read_note(read: ReadFile) -> str:
-    """The note of the log's newest checkpoint; RefusedError when it is no text."""
-    data = read("checkpoint")
+def read_note(read: ReadFile, trust: Trust) -> str:
+    """The note of the log's newest checkpoint; RefusedError when it is no text.
+
+    A policy that asks for witnesses is for the newest one that they cosigned.
+    """
+    data = read("checkpoint.witnessed") if trust.asks_witnesses else None
+    data = read("checkpoint") if data is None else data
     if data is None:
         raise UnreadableError("there is no file `checkpoint`; is this the folder of a log?")
     try:

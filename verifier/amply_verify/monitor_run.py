@@ -79,7 +79,7 @@ def follow_log(
 ) -> Outcome:
     """Poll a log; returns the last outcome."""
     while True:
-        outcome = _look(lambda: monitor.see(read_note(read), int(time.time())))
+        outcome = _look(lambda: monitor.see(read_note(read, monitor.trust), int(time.time())))
         tell(outcome)
         if once or outcome.reason == INCONSISTENT:
             return outcome

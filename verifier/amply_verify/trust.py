@@ -17,6 +17,11 @@ class Trust(NamedTuple):
     key: VerifierKey
     policy: Policy | None = None
 
+    @property
+    def asks_witnesses(self) -> bool:
+        """Whether the log's own signature does not suffice."""
+        return self.policy is not None and not self.policy.is_met(())
+
 
 class Signed(NamedTuple):
     """A checkpoint that the log signed, with the cosignatures of the policy's witnesses."""
