@@ -16,7 +16,7 @@ _FUND = re.compile(r"fund_[0-7][0-9a-hjkmnp-tv-z]{25}").fullmatch
 _ACCOUNT = re.compile(
     r"(?:Assets|Liabilities|Equity|Income|Expenses)(?::[A-Z][A-Za-z0-9-]*)+"
 ).fullmatch
-_FIELDS = frozenset(("account", "amount", "currency", "fund"))
+_POSTING = "a posting has account, amount, currency, fund and nothing else"
 
 Pair = tuple[str, str]
 """(fund, currency): what postings balance in."""
@@ -57,15 +57,19 @@ class MoneyReader:
         amounts_minor: list[tuple[Line, int]] = []
         sums: dict[Pair, int] = {}
         for item in items:
-            if type(item) is not dict or item.keys() != _FIELDS:
-                raise MoneyError("a posting has account, amount, currency, fund and nothing else")
-            amount = item["amount"]
+            try:
+                names = (item["fund"], item["account"], item["currency"])
+                amount = item["amount"]
+            except (KeyError, TypeError) as error:
+                raise MoneyError(_POSTING) from error
+            if type(item) is not dict or len(item) != 4:
+                raise MoneyError(_POSTING)
             if type(amount) is not str or _AMOUNT(amount) is None:
                 raise MoneyError("an amount is a whole number of minor units in a string, not zero")
             try:
-                line, pair = self._lines[item["fund"], item["account"], item["currency"]]
+                line, pair = self._lines[names]
             except (KeyError, TypeError):
-                line, pair = self._line(item["fund"], item["account"], item["currency"])
+                line, pair = self._line(*names)
             amount_minor = int(amount)
             amounts_minor.append((line, amount_minor))
             sums[pair] = sums.get(pair, 0) + amount_minor
