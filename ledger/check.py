@@ -16,10 +16,10 @@ from amply_verify.note import Checkpoint
 from amply_verify.source import ReadFile
 from amply_verify.tree import Frontier, leaf_hash, root_of
 from ledger.accounts import is_known
+from ledger.census import member_leaf
 from ledger.chain import Head
 from ledger.entry import parse_time
 from ledger.findings import Findings
-from ledger.membership import spell_member
 from ledger.projection import Books, StoredEntry, Sums
 from ledger.tiles import File, Growth
 
@@ -108,11 +108,11 @@ class Recomputation:
 
     def _check_census(self, entry: StoredEntry, parsed: Entry) -> None:
         details = parsed.shown["details"]
-        spelled = (
-            spell_member(organization, head.seq, head.leaf_hash)
+        leaves = (
+            member_leaf(organization, head.seq, head.leaf_hash)
             for organization, head in sorted(self.chains.items())
         )
-        found = (len(self.chains), root_of(map(leaf_hash, spelled)).hex())
+        found = (len(self.chains), root_of(leaves).hex())
         if (details["orgs"], details["root"]) != found:
             self._find("census", entry, "is a census of other chains than were there")
 

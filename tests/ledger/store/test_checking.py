@@ -59,12 +59,12 @@ async def publish(database: Database, folder: Path) -> None:
                 path = folder / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.data)
-            note = sign(signer, size, growth.root())
+            note = sign([signer], size, growth.root())
             head = checkpoints.Head(1, size, growth.root())
             await checkpoints.insert(connection, 0, head, note)
             await checkpoints.mark_published(connection, 0, size)
     (folder / "checkpoint").write_text(note)
-    (folder / "vkey").write_bytes(verifier_key_file(signer))
+    (folder / "vkey").write_bytes(verifier_key_file(str(signer.key)))
 
 
 Kept = tuple[Database, Path]
@@ -294,17 +294,17 @@ FILES: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     ),
     "another tree of the same size": (
         "checkpoint",
-        lambda path: path.write_text(sign(Signer(ORIGIN, bytes(32)), PUBLISHED, bytes(32))),
+        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], PUBLISHED, bytes(32))),
         "do not lead to the root of the published checkpoint",
     ),
     "more than there is": (
         "checkpoint",
-        lambda path: path.write_text(sign(Signer(ORIGIN, bytes(32)), 301, bytes(32))),
+        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], 301, bytes(32))),
         "301 entries are published, the database holds 300",
     ),
     "less than there was": (
         "checkpoint",
-        lambda path: path.write_text(sign(Signer(ORIGIN, bytes(32)), 10, bytes(32))),
+        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], 10, bytes(32))),
         "size 290 was published, the files show 10",
     ),
     "nothing": (

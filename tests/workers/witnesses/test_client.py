@@ -4,51 +4,16 @@ import asyncio
 import gzip
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from amply_verify.note import Checkpoint, Signer
-from amply_verify.tree import leaf_hash, root_of
-from ledger.checkpoint import sign
-from ledger.publication import Directory
-from ledger.store.checkpoints import SignedCheckpoint
-from ledger.tiles import Growth
+from tests.workers.witnesses.published import SIGNER, SIZES, Log, asked
 from tests.workers.witnesses.witness import StandIn, serve, stand_in
-from workers.witnesses.client import RESPONSE_BYTES_MAX, Client, open_session
-from workers.witnesses.configuration import Witness
-from workers.witnesses.decisions import Cosigned, Failed, Failure, OtherHistory, Refused
-
-SIGNER = Signer("log.example/log/0", bytes(range(32)))
-ENTRIES = [f"entry {number}".encode() for number in range(600)]
-LEAVES = [leaf_hash(entry) for entry in ENTRIES]
-SIZES = (1, 2, 255, 256, 257, 300, 599, 600)
-
-
-class Log:
-    """A published log of 600 entries, and everything that was ever signed of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.signed = {size: root_of(LEAVES[:size]) for size in SIZES}
-        growth, directory = Growth(), Directory(folder)
-        directory.write_all((file.path, file.data) for file in growth.extend(ENTRIES))
-        directory.close()
-
-    def checkpoint(self, size: int = 600) -> SignedCheckpoint:
-        root = self.signed[size]
-        return SignedCheckpoint(size, root, sign([SIGNER], size, root), datetime.now(UTC))
-
-    async def signed_root(self, size: int) -> bytes | None:
-        return self.signed.get(size)
-
-    async def ask(self, witness: StandIn, old_size: int, size: int = 600) -> Cosigned | Failure:
-        asked = Witness("w", witness.signer.key, f"{witness.url}add-checkpoint")
-        async with open_session() as session:
-            client = Client(session, self.checkpoint(size), self.folder, self.signed_root)
-            return await client.ask(asked, old_size)
+from workers.witnesses.client import RESPONSE_BYTES_MAX
+from workers.witnesses.decisions import Cosigned, Failed, OtherHistory, Refused
 
 
 @pytest.fixture
@@ -68,7 +33,7 @@ async def test_a_witness_is_given_the_proof_from_what_it_knows(
 ) -> None:
     if known:
         witness.known[SIGNER.key.name] = Checkpoint(SIGNER.key.name, known, log.signed[known])
-    answer = await log.ask(witness, known)
+    answer = await log.ask(asked(witness), known)
     assert isinstance(answer, Cosigned)
     assert abs(answer.time_s - time.time()) < 60
     assert witness.known[SIGNER.key.name].size == 600
@@ -80,7 +45,7 @@ async def test_a_witness_that_knows_another_size_is_asked_from_there_once(
     log: Log, witness: StandIn, believed: int
 ) -> None:
     witness.known[SIGNER.key.name] = Checkpoint(SIGNER.key.name, 257, log.signed[257])
-    assert isinstance(await log.ask(witness, believed), Cosigned)
+    assert isinstance(await log.ask(asked(witness), believed), Cosigned)
     assert [one.split("\n")[0] for one in witness.requests] == [f"old {believed}", "old 257"]
 
 
@@ -89,7 +54,7 @@ async def test_a_witness_that_never_agrees_on_a_size_is_asked_twice_and_no_more(
 ) -> None:
     headers = {"Content-Type": "text/x.tlog.size"}
     witness.instead = web.Response(status=409, body=b"300\n", headers=headers)
-    assert isinstance(await log.ask(witness, 1), Failed)
+    assert isinstance(await log.ask(asked(witness), 1), Failed)
     assert len(witness.requests) == 2
 
 
@@ -98,7 +63,7 @@ async def test_a_size_that_was_never_signed_here_is_another_history(
     log: Log, witness: StandIn, known: int
 ) -> None:
     witness.known[SIGNER.key.name] = Checkpoint(SIGNER.key.name, known, bytes(32))
-    answer = await log.ask(witness, 1)
+    answer = await log.ask(asked(witness), 1)
     assert isinstance(answer, OtherHistory)
     assert f"never signed: {known}" in answer.reason
     assert len(witness.requests) == 1, "nothing is proven to it"
@@ -109,12 +74,12 @@ async def test_another_root_at_a_size_that_was_signed_here_is_another_history(
 ) -> None:
     for size in (300, 600):
         witness.known[SIGNER.key.name] = Checkpoint(SIGNER.key.name, size, bytes(32))
-        assert isinstance(await log.ask(witness, 1), OtherHistory)
+        assert isinstance(await log.ask(asked(witness), 1), OtherHistory)
 
 
 async def test_a_newer_checkpoint_of_ours_is_no_fault(log: Log, witness: StandIn) -> None:
     witness.known[SIGNER.key.name] = Checkpoint(SIGNER.key.name, 600, log.signed[600])
-    assert isinstance(await log.ask(witness, 255, size=300), Failed)
+    assert isinstance(await log.ask(asked(witness), 255, size=300), Failed)
 
 
 async def test_files_of_ours_that_prove_nothing_are_never_sent(log: Log, witness: StandIn) -> None:
@@ -123,7 +88,7 @@ async def test_files_of_ours_that_prove_nothing_are_never_sent(log: Log, witness
     data[44 * 32] ^= 1
     tile.write_bytes(data)
     for _ in range(2):
-        answer = await log.ask(witness, 300)
+        answer = await log.ask(asked(witness), 300)
         assert isinstance(answer, Failed) and "our own files" in answer.reason
         tile.unlink(missing_ok=True)
     assert not witness.requests
@@ -131,16 +96,16 @@ async def test_files_of_ours_that_prove_nothing_are_never_sent(log: Log, witness
 
 async def test_an_unknown_log_and_a_wrong_key_are_refusals(log: Log, witness: StandIn) -> None:
     witness.logs = {}
-    assert isinstance(await log.ask(witness, 0), Refused)
+    assert isinstance(await log.ask(asked(witness), 0), Refused)
     witness.logs = {SIGNER.key.name: Signer(SIGNER.key.name, bytes(32)).key}
-    assert isinstance(await log.ask(witness, 0), Refused)
+    assert isinstance(await log.ask(asked(witness), 0), Refused)
 
 
 async def test_no_redirect_is_followed(log: Log, witness: StandIn) -> None:
     async with serve(stand_in("elsewhere", SIGNER.key)) as elsewhere:
         location = {"Location": f"{elsewhere.url}add-checkpoint"}
         witness.instead = web.Response(status=307, headers=location)
-        assert isinstance(await log.ask(witness, 0), Refused)
+        assert isinstance(await log.ask(asked(witness), 0), Refused)
         assert not elsewhere.requests
 
 
@@ -151,12 +116,12 @@ async def test_an_endless_answer_is_not_read(log: Log, witness: StandIn, encodin
     if encoding == "gzip":
         body = gzip.compress(body)
     witness.instead = web.Response(body=body, headers={"Content-Encoding": encoding})
-    assert isinstance(await log.ask(witness, 0), Refused)
+    assert isinstance(await log.ask(asked(witness), 0), Refused)
 
 
 async def test_nobody_there_is_a_failure_of_the_moment(log: Log, witness: StandIn) -> None:
     witness.url = "http://127.0.0.1:9/"
-    assert isinstance(await log.ask(witness, 0), Failed)
+    assert isinstance(await log.ask(asked(witness), 0), Failed)
 
 
 async def test_no_answer_in_time_is_a_failure_of_the_moment(
@@ -164,4 +129,4 @@ async def test_no_answer_in_time_is_a_failure_of_the_moment(
 ) -> None:
     monkeypatch.setattr("workers.witnesses.client.TIMEOUT_S", 0.2)
     witness.held = asyncio.Event()
-    assert await log.ask(witness, 0) == Failed("TimeoutError")
+    assert await log.ask(asked(witness), 0) == Failed("TimeoutError")
