@@ -18,6 +18,7 @@ from edge.directory.directory import Directory
 from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
+from edge.exports.service import Exports
 from edge.health import Health
 from edge.ledger.service import MemberLedger
 from edge.proofs.service import Proofs
@@ -27,6 +28,7 @@ from edge.receipts.service import Receipts
 from edge.routes.census import CensusRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
+from edge.routes.exports import ExportRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.ledger import LedgerRoutes
 from edge.routes.log import LogRoutes
@@ -75,7 +77,9 @@ def build_app(settings: Settings) -> web.Application:
     donations = Donations(database, acceptance, key, changes)
     receipts = Receipts(database, donations, authorization, log, key, changes)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
-    public = PublicLedger(database, directory, authorization, log, clock, settings.log_origin)
+    public = PublicLedger(database, directory, authorization, clock, settings.log_origin)
+    censuses = Censuses(database, log)
+    exports = Exports(database, directory, authorization, log, censuses, clock)
 
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)
@@ -86,8 +90,9 @@ def build_app(settings: Settings) -> web.Application:
         ReceiptRoutes(authentication, receipts),
         WebhookRoutes(reception, settings.stripe_webhook_secrets),
         PublicRoutes(public),
-        CensusRoutes(public, Censuses(database, log)),
+        CensusRoutes(public, censuses),
         ProofRoutes(Proofs(database, log), log.number),
+        ExportRoutes(authentication, public, exports),
         LedgerRoutes(authentication, MemberLedger(database, directory, authorization, clock)),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
@@ -116,6 +121,7 @@ def _add_routes(
     public: PublicRoutes,
     census: CensusRoutes,
     proofs: ProofRoutes,
+    exports: ExportRoutes,
     ledger: LedgerRoutes,
     log: LogRoutes,
     health: HealthRoutes,
@@ -130,7 +136,10 @@ def _add_routes(
         ("GET", f"{_PUBLIC}/ledger", public.entries),
         ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}", public.entry),
         ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}/openings", public.openings),
-        ("GET", f"{_PUBLIC}/ledger/export", public.export),
+        ("GET", f"{_PUBLIC}/ledger/export", exports.public),
+        ("GET", f"{_PUBLIC}/ledger/export/manifest", exports.public_manifest),
+        ("GET", f"{_MEMBER}/ledger/export", exports.member),
+        ("GET", f"{_MEMBER}/ledger/export/manifest", exports.member_manifest),
         ("GET", f"{_PUBLIC}/ledger/census", census.show),
         ("GET", f"{_PROOF}/inclusion", proofs.inclusion),
         ("GET", f"{_PROOF}/consistency", proofs.consistency),

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
+from edge.exports.models import ExportManifest
 from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
 from edge.operation import Operation
 from edge.operations import OPERATIONS
@@ -25,12 +26,14 @@ _SCHEMAS: Final = "#/components/schemas/"
 _RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest,)
 _SENT: Final[tuple[type[BaseModel], ...]] = (
     *(Donation, PublicOrganization),
-    *(InclusionProof, ConsistencyProof, CensusProof),
+    *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
     *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
 )
 
 _HEADERS: Final = {
+    "Amply-Entries": "How many entries the whole copy has.",
     "Content-Disposition": "A file name.",
+    "Content-Location": "The address of exactly this copy; with `offset` it continues.",
     "ETag": "Of these bytes.",
     "Idempotent-Replayed": "`true` when an earlier request with this key made the gift.",
     "Location": "Where the donation is.",
@@ -110,11 +113,12 @@ def _schemas() -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     answer = operation.answer
-    content: dict[str, Any] = (
-        {answer: {"schema": {"type": "string"}}}
-        if isinstance(answer, str)
-        else {"application/json": {"schema": {"$ref": _SCHEMAS + answer.__name__}}}
-    )
+    content: dict[str, Any]
+    if isinstance(answer, type):
+        content = {"application/json": {"schema": {"$ref": _SCHEMAS + answer.__name__}}}
+    else:
+        types = (answer,) if isinstance(answer, str) else answer
+        content = {media_type: {"schema": {"type": "string"}} for media_type in types}
     names = ("X-Request-Id", *operation.headers)
     described: dict[str, Any] = {
         "operationId": operation.identifier,

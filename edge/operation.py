@@ -11,14 +11,14 @@ WITH_KEY: Final = ("unauthenticated", "key_of_other_environment", "scope_missing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method on a path. `answer` is a model, or the media type of another content."""
+    """A method on a path. `answer` is a model, or the media types of another content."""
 
     method: str
     path: str
     identifier: str
     summary: str
     status: int
-    answer: type[BaseModel] | str
+    answer: type[BaseModel] | str | tuple[str, ...]
     problems: tuple[str, ...]
     scope: str | None = None
     body: type[BaseModel] | None = None

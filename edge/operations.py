@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
+from edge.exports.operations import EXPORTS
 from edge.ledger.operations import LEDGER
 from edge.operation import ALWAYS as _ALWAYS
 from edge.operation import SLUG as _SLUG
@@ -125,25 +126,7 @@ OPERATIONS: Final = (
         problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
     ),
     *LEDGER,
-    Operation(
-        method="get",
-        path="/v1/public/organizations/{slug}/ledger/export",
-        identifier="exportPublicLedger",
-        summary="The whole chain up to the newest checkpoint, for `amply-verify export`.",
-        status=200,
-        answer="application/jsonl",
-        parameters=(
-            _SLUG,
-            _parameter(
-                "since",
-                "query",
-                "Also prove that the tree of this size is a prefix.",
-                {"type": "integer", "minimum": 0},
-            ),
-        ),
-        headers=("Content-Disposition",),
-        problems=("organization_not_found", "not_yet_covered", "query_not_accepted", *_ALWAYS),
-    ),
+    *EXPORTS,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

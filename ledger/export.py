@@ -6,12 +6,12 @@ after the checkpoint are left out, so that an export is the log as one checkpoin
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from amply_verify import canonical
 from amply_verify.note import parse_checkpoint, split_note
 from amply_verify.tiles import TileTree
+from ledger.export_entry import StoredEntry
 from ledger.membership import Membership, spell_proof
 from ledger.receipt import spell_openings, spell_text
 
@@ -20,14 +20,6 @@ FORMAT: Final = "amply/ledger-export/v1"
 
 class ExportError(ValueError):
     """The export cannot be written as asked; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
-    """An entry as it is stored: its place in the log, and its bytes."""
-
-    index: int
-    data: bytes
 
 
 def first_line(

@@ -1,11 +1,10 @@
-"""The public side of an organization: figures, entries by visibility, the export.
+"""The public side of an organization: figures, entries by visibility.
 
 Entry texts are public, since the log is; what they seal is opened here only when its day has come
 (`delayed_public` past `public_after`). A donor's opening is never shown here. Anyone may look while
 SpiceDB lets `visitor:anonymous` view the public ledger.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from asyncpg import Record
@@ -18,11 +17,9 @@ from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.ledger import pages
 from edge.ledger import store as entries
-from edge.ledger.openings import openings_shown, show
+from edge.ledger.openings import show
 from edge.public import store
 from edge.public.counts import VisibilityCounts
-from edge.published_log import PublishedLog, size_of
-from ledger import export
 from ledger.transparency import Sum, Transparency, transparency
 from ledger.visibility import Reader, Role
 from topics.outbox import AnyConnection
@@ -30,9 +27,7 @@ from topics.outbox import AnyConnection
 #: How long a page, and an entry's openings, may be kept when no day comes before.
 PAGE_AGE_S_MAX: Final = 5
 OPENINGS_AGE_S_MAX: Final = 60
-_CHUNK: Final = 500
 _VISITOR: Final = "visitor:anonymous"
-_RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
 class PublicLedger:
@@ -43,14 +38,12 @@ class PublicLedger:
         database: Database,
         directory: Directory,
         authorization: Authorization,
-        log: PublishedLog,
         clock: BusinessClock,
         origin: str,
     ) -> None:
         self._database = database
         self._directory = directory
         self._authorization = authorization
-        self._log = log
         self._clock = clock
         self._counts = VisibilityCounts()
         self._origin = origin
@@ -125,43 +118,6 @@ class PublicLedger:
             shown = await show(connection, organization.id, [row], reader)
         age_s = pages.age_s_max(shown, reader.now, OPENINGS_AGE_S_MAX)
         return pages.openings(identifier, shown), age_s
-
-    async def export_head(
-        self, organization: Organization, since: int | None
-    ) -> tuple[bytes, int, int]:
-        """Line 1, the number of entries, the tree's size; ProblemError 409 while there is none."""
-        note = self._log.note()
-        if note is None:
-            raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
-        size = size_of(note)
-        async with self._database.transaction([organization.id]) as connection:
-            last = await store.last_entry(connection, organization.id, size)
-        if last is None:
-            raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
-        count = last["seq"] + 1
-        proofs = self._log.proofs(size)
-        line = export.first_line(organization.id, count, last["index"], note, proofs, since)
-        return line, count, size
-
-    async def export_lines(self, organization: Organization, count: int) -> AsyncIterator[bytes]:
-        """The lines of the first `count` entries, in chunks.
-
-        Entries never change, so each chunk is a query of its own: a slow reader holds no
-        connection and no snapshot, and memory stays that of one chunk.
-        """
-        for start in range(0, count, _CHUNK):
-            async with self._database.transaction([organization.id]) as connection:
-                rows = await entries.entries(
-                    connection, organization.id, start, min(_CHUNK, count - start)
-                )
-                reader = await self._everyone(connection)
-                openings = await openings_shown(connection, organization.id, rows, reader)
-            yield b"".join(
-                export.line(
-                    export.StoredEntry(row["index"], row["bytes"]), openings.get(row["id"], {})
-                )
-                for row in rows
-            )
 
 
 def _totals(currency: str, told: Transparency) -> dict[str, Any]:

@@ -32,10 +32,6 @@ WIDENED: Final = """
 LAST_ENTRY: Final = """
     SELECT seq, index FROM read.entries WHERE organization = $1 ORDER BY seq DESC LIMIT 1
 """
-LAST_ENTRY_BELOW: Final = """
-    SELECT seq, index FROM read.entries
-    WHERE organization = $1 AND index < $2 ORDER BY seq DESC LIMIT 1
-"""
 
 
 async def figures(connection: AnyConnection, organization: str) -> list[tuple[date, Figure]]:
@@ -71,10 +67,6 @@ async def count_widened(connection: AnyConnection, organization: str) -> dict[st
     return {row["visibility"]: row["entries"] for row in rows}
 
 
-async def last_entry(
-    connection: AnyConnection, organization: str, size: int | None = None
-) -> Record | None:
-    """`seq` and `index` of the last entry, or of the last one in a tree of `size`."""
-    if size is None:
-        return await connection.fetchrow(LAST_ENTRY, organization)
-    return await connection.fetchrow(LAST_ENTRY_BELOW, organization, size)
+async def last_entry(connection: AnyConnection, organization: str) -> Record | None:
+    """`seq` and `index` of the last entry."""
+    return await connection.fetchrow(LAST_ENTRY, organization)

@@ -1,21 +1,16 @@
 """`/v1/public/organizations/{slug}` and below: for anyone, and any web page."""
 
-import asyncio
 from typing import Final
 
-import structlog
 from aiohttp import web
 
-from edge import logs
 from edge.http import json_response, query_integer, refuse_query, tagged
 from edge.public.service import PublicLedger
 
 LIMIT_MAX: Final = 100
 _LIMIT_DEFAULT: Final = 50
-_CHUNK_S_MAX: Final = 30.0
 _YEAR_S: Final = 31_536_000
 _SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
-_log = structlog.get_logger()
 
 
 def page_asked(request: web.Request) -> tuple[str | None, int]:
@@ -62,33 +57,3 @@ class PublicRoutes:
         organization = await self._ledger.organization(request.match_info["slug"])
         value, age_s = await self._ledger.openings(organization, request.match_info["entry"])
         return tagged(request, json_response(value, headers=_kept(age_s)))
-
-    async def export(self, request: web.Request) -> web.StreamResponse:
-        """The whole chain up to the newest checkpoint (ledger format, section 8)."""
-        refuse_query(request, "since")
-        since = query_integer(request, "since", 0, 0, (1 << 53) - 1)
-        organization = await self._ledger.organization(request.match_info["slug"])
-        line, count, size = await self._ledger.export_head(organization, since or None)
-        response = web.StreamResponse(
-            headers={
-                **_SHARED,
-                "Content-Type": "application/jsonl",
-                "Content-Disposition": (
-                    f'attachment; filename="{organization.slug}-ledger-{size}.jsonl"'
-                ),
-            }
-        )
-        await response.prepare(request)
-        try:
-            await response.write(line)
-            async for lines in self._ledger.export_lines(organization, count):
-                async with asyncio.timeout(_CHUNK_S_MAX):
-                    await response.write(lines)
-        except Exception as error:
-            # The head is out: only a broken connection tells the reader that the rest is missing.
-            _log.warning("export_broken", error=type(error).__name__, frames=logs.where(error))
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionAbortedError from error
-        await response.write_eof()
-        return response

@@ -79,6 +79,7 @@ class Scribe:
             directory.write_all((file.path, file.data) for file in files)
             directory.write("vkey", checkpoint.verifier_key_file(VKEY))
             note = checkpoint.sign([SIGNER], growth.size, growth.root())
+            await self._stand.fetch(PUBLISH, growth.size, growth.root(), note)
             directory.write("checkpoint", note.encode())
         finally:
             directory.close()
@@ -98,6 +99,17 @@ PROJECT = """
     FROM ledger.entries WHERE organization = $1 AND subject = $2
     ON CONFLICT (organization, id) DO UPDATE SET status = 'recorded', entry_id = excluded.entry_id,
         log = excluded.log, index = excluded.index, seq = excluded.seq
+"""
+
+
+#: What workers/checkpoints keeps of a checkpoint, once for each size.
+PUBLISH = """
+    WITH signed AS (
+        INSERT INTO ledger.checkpoints (log, size, root, note, writer_epoch)
+        SELECT 0, $1, $2, $3, epoch FROM ledger.writers
+        WHERE log = 0 AND NOT EXISTS (SELECT FROM ledger.checkpoints WHERE size = $1)
+        RETURNING log, size)
+    INSERT INTO ledger.publications (log, size) SELECT log, size FROM signed
 """
 
 

@@ -18,7 +18,7 @@ from amply_verify.trust import Trust
 from ledger import checkpoint, export, receipt
 from ledger.accounts import is_known
 from ledger.entry import Composer, DonorSeal, Request
-from ledger.export import StoredEntry
+from ledger.export_entry import StoredEntry
 from ledger.tiles import Growth, paths_of
 
 VECTORS = Path(__file__).parents[1] / "vectors"

@@ -13,7 +13,7 @@ from amply_verify.tree import leaf_hash, node_reader, prove_inclusion
 from amply_verify.trust import Trust
 from ledger import export
 from ledger.entry import Request
-from ledger.export import StoredEntry
+from ledger.export_entry import StoredEntry
 from ledger.store import pen
 from ledger.tiles import TileFolder
 from tests.ledger.database import append, until
