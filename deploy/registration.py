@@ -9,12 +9,15 @@ import asyncpg
 from deploy import demonstration
 from deploy.operations import store
 from edge.organizations.service import (
+    SCOPES_DEFAULT,
     OrganizationError,
     create_api_key,
     register_organization,
 )
 
 PLATFORM_SLUG = "amply"
+#: So that every command can be tried with the one key that a demonstration has.
+SCOPES = (*SCOPES_DEFAULT, "exports")
 
 
 async def register(dsn: str, master_key: bytes, origin: str, account: str) -> dict[str, str]:
@@ -43,6 +46,7 @@ async def register(dsn: str, master_key: bytes, origin: str, account: str) -> di
                 currencies=(demonstration.CURRENCY,),
                 stripe_account=account,
                 charges_enabled=True,
+                scopes=SCOPES,
             )
             organization, key = registered.id, registered.key
         except OrganizationError:
@@ -56,6 +60,7 @@ async def register(dsn: str, master_key: bytes, origin: str, account: str) -> di
                 environment="test",
                 organization=organization,
                 name="another key",
+                scopes=SCOPES,
             )
     finally:
         await connection.close()

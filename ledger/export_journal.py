@@ -191,11 +191,11 @@ class Hledger:
 
     def assertions(self, last_day: str, balances: Iterable[tuple[str, str, str]]) -> list[str]:
         """See Dialect. hledger checks assertions of one day in the order of the file."""
-        lines = [f"{last_day} * balances at this checkpoint"]
+        lines = []
         for account, number, currency in balances:
             zero = spell_decimal(0, exponent_of(currency))
             lines.append(f"    {account}  {zero} {currency} = {number} {currency}")
-        return lines
+        return [f"{last_day} * balances at this checkpoint", *lines] if lines else []
 
 
 def account_name(fund: str, account: str) -> str:

@@ -2,8 +2,9 @@
 
 import typer
 
-from deploy.cli.donations import donate, export, import_gifts
+from deploy.cli.donations import donate, import_gifts
 from deploy.cli.erasing import erase
+from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status

@@ -1,4 +1,4 @@
-"""`amply donate`, `amply import`, `amply ledger export`: the edge, used as any client would."""
+"""`amply donate` and `amply import`: the edge, used as any client would."""
 
 import asyncio
 from pathlib import Path
@@ -107,33 +107,3 @@ async def _import(
                 rate_per_s=rate,
                 progress=lambda count: progress.advance(task, count),
             )
-
-
-def export(
-    organization: Annotated[str, typer.Argument(help="Slug of the organization.")],
-    output: Annotated[Path | None, typer.Option(help="Where to write; default SLUG.jsonl.")] = None,
-    data: DataOption = DATA_DEFAULT,
-) -> None:
-    """Write the organization's ledger as a verifiable file for `amply-verify export`."""
-    url = setting(environment(data), "AMPLY_URL")
-    path = output or Path(f"{organization}.jsonl")
-    try:
-        size = asyncio.run(_export(url, organization, path))
-    except aiohttp.ClientError as error:
-        fail(f"{url} does not answer: {error}")
-    console.print(f"{path}: {size} bytes", markup=False)
-
-
-async def _export(url: str, organization: str, path: Path) -> int:
-    size = 0
-    address = f"{url}/v1/public/organizations/{organization}/ledger/export"
-    async with aiohttp.ClientSession() as session, session.get(address) as response:
-        if response.status != 200:
-            raise_for = await response.json(content_type=None)
-            fail(f"{response.status} {raise_for.get('code')}: {raise_for.get('detail')}")
-        temporary = path.with_name(path.name + ".new")
-        with temporary.open("wb") as file:
-            async for chunk in response.content.iter_chunked(1 << 16):
-                size += file.write(chunk)
-        temporary.replace(path)
-    return size

@@ -1,6 +1,7 @@
 """What the person on call runs: status, replay, dead letters, the ledger's export."""
 
 import asyncio
+import hashlib
 import json
 import re
 import sys
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
+from beancount import loader
 
 from tests.checks import amply_verify, checkpoint_covers_everything
 from tests.platform import Running, all_recorded, give, until
@@ -98,14 +100,37 @@ async def test_dead_letters_are_listed_shown_and_released(running: Running) -> N
     await until(dead_again, what="the worker tried it once more and buried it again")
 
 
-async def test_the_export_that_the_command_writes_verifies(
+async def test_the_exports_that_the_command_writes_are_what_other_tools_read(
     running: Running, tmp_path: Path
 ) -> None:
+    await all_recorded(running, await give(running, 3, prefix="exported-by-command"), 60)
     await checkpoint_covers_everything(running)
-    path = tmp_path / "ledger.jsonl"
     slug = running.settings["AMPLY_ORGANIZATION"]
-    await amply(running, "ledger", "export", slug, "--output", str(path))
+    command = ("ledger", "export", "--organization", slug, "--output")
+    path = tmp_path / "ledger.jsonl"
+    output = await amply(running, *command, str(path), "--since", "1")
+    manifest = json.loads((tmp_path / "ledger.jsonl.manifest.json").read_bytes())
+    assert f"{manifest['entries']} entries as of size {manifest['size']}" in output
+    assert manifest["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     await amply_verify("export", path, "--key", running.vkey_file)
+    path = tmp_path / "books.beancount"
+    await amply(running, *command, str(path), "--format", "beancount", "--openings")
+    entries, errors, _ = loader.load_file(str(path))
+    assert errors == [] and len(entries) > 5
+    path = tmp_path / "books.csv"
+    await amply(running, *command, str(path), "--format", "csv", "--bom")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfseq,posting,")
+    assert sorted(path.suffix for path in tmp_path.iterdir()).count(".part") == 0
+
+
+async def test_an_export_of_nobody_is_refused_in_a_sentence(
+    running: Running, tmp_path: Path
+) -> None:
+    path = tmp_path / "none.jsonl"
+    command = ("ledger", "export", "--organization", "nobody", "--output", str(path))
+    output = await amply(running, *command, status=1)
+    assert "404 organization_not_found" in output and "Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_balances_are_told_as_of_now_a_time_and_an_entry(running: Running) -> None:

@@ -49,6 +49,18 @@ async def test_the_second_block_runs_against_a_started_platform(
     assert output.count("verified") >= 2
 
 
+async def test_the_third_block_writes_books_and_a_ledger_that_verifies(
+    running: Running, tmp_path: Path
+) -> None:
+    (tmp_path / ".amply").symlink_to(running.data.path)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    output = await shell(blocks()[2], tmp_path)
+    assert "books.csv: " in output and "verified" in output
+    for name in ("books.csv", "books.journal", "ledger.jsonl"):
+        assert (tmp_path / name).stat().st_size > 0
+        assert (tmp_path / f"{name}.manifest.json").stat().st_size > 0
+
+
 async def test_make_run_once_prints_ten_lines_that_end_in_verified_and_keeps_its_data(
     tmp_path: Path,
 ) -> None:

@@ -10,7 +10,7 @@ from beancount.core.data import Balance, Custom, Open, Transaction
 from amply_verify.money import Line
 from contracts.money import exponent_of
 from ledger.export_journal import line_of
-from tests.ledger.exports.treasury import ORGANIZATION, public, realistic, write
+from tests.ledger.exports.treasury import ORGANIZATION, Treasury, public, realistic, write
 from tests.ledger.making import name
 
 ALL = ("public_full", "public_aggregated", "delayed_public", "internal_only")
@@ -47,6 +47,10 @@ def test_its_balances_are_ours(visibilities: tuple[str, ...]) -> None:
     opened = [entry.account for entry in entries if isinstance(entry, Open)]
     assert len(set(opened)) == len({(line.account, line.fund) for line in balances})
     assert not any(isinstance(entry, Custom) for entry in entries)
+
+
+def test_a_ledger_without_money_is_a_journal_too() -> None:
+    assert load(write("beancount", Treasury().entries)[0]) == ([], {})
 
 
 def test_every_transaction_names_its_entry_and_foreign_text_stays_in_its_place() -> None:

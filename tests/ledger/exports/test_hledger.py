@@ -13,7 +13,7 @@ import pytest
 from amply_verify.money import Line
 from contracts.money import exponent_of
 from ledger.export_journal import line_of
-from tests.ledger.exports.treasury import public, realistic, write
+from tests.ledger.exports.treasury import Treasury, public, realistic, write
 
 ALL = ("public_full", "public_aggregated", "delayed_public", "internal_only")
 
@@ -73,6 +73,12 @@ def test_its_balances_are_ours(hledger: str, tmp_path: Path, visibilities: tuple
     journal, _ = write("hledger", treasury.entries)
     ours = {line: amount for line, amount in treasury.balances_minor.items() if amount}
     assert balances(hledger, journal, tmp_path) == ours
+
+
+def test_a_ledger_without_money_is_a_journal_too(hledger: str, tmp_path: Path) -> None:
+    journal, manifest = write("hledger", Treasury().entries)
+    assert balances(hledger, journal, tmp_path) == {}
+    assert manifest["figures"] == {"transactions": 0, "sealed": {}, "balances": []}
 
 
 def test_tags_name_the_entry_and_foreign_text_makes_no_tag(hledger: str, tmp_path: Path) -> None:
