@@ -42,6 +42,7 @@ class Wanted:
     format: str
     since: int | None
     bom: bool
+    kind: str | None = None
     with_openings: bool
 
     def path(self) -> str:
@@ -50,6 +51,7 @@ class Wanted:
         query = {
             "format": self.format,
             "since": self.since,
+            "kind": self.kind,
             "bom": "true" if self.bom else None,
         }
         named = {name: value for name, value in query.items() if value is not None}

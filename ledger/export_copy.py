@@ -58,6 +58,9 @@ class _Writer(Protocol):
     has_last_line: bool
     figures: Figures | None
 
+    @property
+    def records(self) -> int: ...
+
     def begin(self) -> bytes: ...
 
     def head(self) -> bytes: ...
@@ -73,8 +76,14 @@ class Copy:
     """
 
     def __init__(
-        self, format_name: FormatName, subject: Subject, *, with_byte_order_mark: bool = False
+        self,
+        format_name: FormatName,
+        subject: Subject,
+        *,
+        with_byte_order_mark: bool = False,
+        kind: str | None = None,
     ) -> None:
+        """The last two are for CSV: a mark for spreadsheets, rows of one kind of entry alone."""
         self._format = format_name
         self._subject = subject
         self._hash = hashlib.sha256()
@@ -84,7 +93,7 @@ class Copy:
         if format_name == "jsonl":
             self._writer = _Jsonl(subject)
         elif format_name == "csv":
-            self._writer = _Csv(with_byte_order_mark=with_byte_order_mark)
+            self._writer = _Csv(kind, with_byte_order_mark=with_byte_order_mark)
         else:
             dialect = Beancount() if format_name == "beancount" else Hledger()
             self._writer = _PlainText(format_name, subject, dialect)
@@ -141,6 +150,7 @@ class Copy:
             "checkpoint": subject.note,
             "at": subject.at,
             "entries": self._entries,
+            "records": self._writer.records,
             "bytes": self.bytes,
             "sha256": self._hash.hexdigest(),
             "figures": None if figures is None else _spell_figures(figures),
@@ -158,6 +168,7 @@ class _Jsonl:
 
     def __init__(self, subject: Subject) -> None:
         self._first_line = subject.first_line
+        self.records = 0
 
     def begin(self) -> bytes:
         return self._first_line
@@ -166,6 +177,7 @@ class _Jsonl:
         return b""
 
     def write(self, entries: Entries) -> bytes:
+        self.records += len(entries)
         return b"".join([export.line(*entry) for entry in entries])
 
     def end(self) -> bytes:
@@ -175,8 +187,10 @@ class _Jsonl:
 class _Csv:
     needs_figures = has_last_line = False
 
-    def __init__(self, *, with_byte_order_mark: bool) -> None:
+    def __init__(self, kind: str | None, *, with_byte_order_mark: bool) -> None:
+        self._kind = kind
         self._with_byte_order_mark = with_byte_order_mark
+        self.records = 0
         self.figures: Figures | None = Figures()
 
     def begin(self) -> bytes:
@@ -190,8 +204,10 @@ class _Csv:
         rows = []
         for stored, openings in entries:
             entry = read(stored, openings)
-            self.figures.add(entry)
-            rows.append(export_csv.rows(entry))
+            if self._kind is None or entry.kind == self._kind:
+                self.figures.add(entry)
+                self.records += max(1, len(entry.postings))
+                rows.append(export_csv.rows(entry))
         return "".join(rows).encode()
 
     def end(self) -> bytes:
@@ -207,6 +223,10 @@ class _PlainText:
         self._figures = Figures()
         self.figures: Figures | None = self._figures
         self._journal = Journal(dialect, self._figures)
+
+    @property
+    def records(self) -> int:
+        return self._figures.transactions
 
     def begin(self) -> bytes:
         subject = self._subject

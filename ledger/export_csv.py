@@ -33,6 +33,7 @@ COLUMNS: Final = (
 )
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
+_IS_PLAIN: Final = re.compile("[A-Za-z0-9_][A-Za-z0-9_:.-]*").fullmatch
 _NEEDS_QUOTES: Final = re.compile(r'[",\r\n]|^\s|\s$').search
 #: What makes a cell a formula somewhere, the full-width forms included.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -45,7 +46,8 @@ def head(*, with_byte_order_mark: bool = False) -> bytes:
 
 def rows(entry: ShownEntry) -> str:
     """The rows of an entry, each ended by CRLF: one a posting, or the only one."""
-    before = ",".join(map(cell, (entry.time, entry.kind, entry.visibility, entry.id, entry.ref)))
+    # The ledger's own words and ids need no quotes (sections 3 and 5 of its format).
+    before = f"{entry.time},{entry.kind},{entry.visibility},{entry.id},{entry.ref or ''}"
     after = _details(entry)
     if entry.money != "shown":
         return f"{entry.seq},,{entry.index},{before},{entry.money},,,,,,{after}\r\n"
@@ -65,6 +67,8 @@ def cell(value: Any) -> str:
     if type(value) is int:
         return str(value)
     text = value if type(value) is str else orjson.dumps(value).decode()
+    if _IS_PLAIN(text):
+        return text
     if text.startswith(_FORMULA):
         text = "'" + text
     if _NEEDS_QUOTES(text):
@@ -76,6 +80,6 @@ def _details(entry: ShownEntry) -> str:
     details = entry.details
     if not details:
         return "," * len(NAMED_DETAILS)
-    named = ",".join(cell(details.get(name)) for name in NAMED_DETAILS)
-    rest = {name: value for name, value in details.items() if name not in NAMED_DETAILS}
+    rest = dict(details)
+    named = ",".join([cell(rest.pop(name, None)) for name in NAMED_DETAILS])
     return f"{named},{cell(rest) if rest else ''}"

@@ -35,6 +35,9 @@ def export(
     since: Annotated[
         int | None, typer.Option(min=1, help="jsonl: prove the tree of this older size, too.")
     ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="csv: rows of entries of this kind alone, like refund.")
+    ] = None,
     bom: Annotated[
         bool,
         typer.Option("--bom", help="csv: begin with a byte-order mark."),
@@ -53,6 +56,7 @@ def export(
         format=format_name.value,
         since=since,
         bom=bom,
+        kind=kind,
         with_openings=openings,
     )
     path = output or Path(f"{organization}.{KINDS[format_name.value].extension}")
@@ -83,6 +87,7 @@ async def _export(
 def _show(path: Path, manifest: dict[str, Any]) -> None:
     console.print(
         f"{path}: {manifest['entries']} entries as of size {manifest['size']},"
+        f" {manifest['records']} records,"
         f" {manifest['bytes']} bytes, sha256 {manifest['sha256']}",
         markup=False,
         soft_wrap=True,

@@ -26,7 +26,11 @@ class ExportFigures(BaseModel):
 
 
 class ExportManifest(BaseModel):
-    """What a complete copy is. `figures` is null for JSONL, whose verifier computes them."""
+    """What a complete copy is.
+
+    `entries` is how many it was made of, `records` how many rows, transactions or lines below the
+    first it has. `figures` is null for JSONL, whose verifier computes them.
+    """
 
     object: Literal["export_manifest"]
     format: FormatName
@@ -36,6 +40,7 @@ class ExportManifest(BaseModel):
     checkpoint: str
     at: str
     entries: int
+    records: int
     bytes: int
     sha256: str
     figures: ExportFigures | None

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from amply_verify.kinds import KINDS as ENTRY_KINDS
 from edge.exports.models import ExportManifest
 from edge.operation import ALWAYS, SLUG, WITH_KEY, Operation, parameter
 from ledger.export_copy import FORMATS, KINDS
@@ -30,6 +31,12 @@ _PINNED: Final = (
         "query",
         "JSONL: also prove that the tree of this size is a prefix.",
         {"type": "integer", "minimum": 0},
+    ),
+    parameter(
+        "kind",
+        "query",
+        "CSV: rows of entries of this kind alone.",
+        {"type": "string", "enum": sorted(ENTRY_KINDS)},
     ),
     parameter(
         "bom",

@@ -42,6 +42,7 @@ class Asked:
     size: int | None = None
     at: str | None = None
     with_byte_order_mark: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Pinned:
             "size": self.subject.size,
             "at": self.subject.at,
             "since": asked.since,
+            "kind": asked.kind,
             "bom": "true" if asked.with_byte_order_mark else None,
         }
         return urlencode({name: value for name, value in named.items() if value is not None})
@@ -207,7 +209,12 @@ class Exports:
 
     def _copy(self, pinned: Pinned) -> Copy:
         asked = pinned.asked
-        return Copy(asked.format, pinned.subject, with_byte_order_mark=asked.with_byte_order_mark)
+        return Copy(
+            asked.format,
+            pinned.subject,
+            with_byte_order_mark=asked.with_byte_order_mark,
+            kind=asked.kind,
+        )
 
     def _name(self, pinned: Pinned) -> tuple[str, bool, str]:
         return pinned.organization.id, pinned.is_member, pinned.query()

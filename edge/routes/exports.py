@@ -14,6 +14,7 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from amply_verify.kinds import KINDS as ENTRY_KINDS
 from edge import logs
 from edge.authentication import Authentication
 from edge.directory.records import Organization
@@ -31,7 +32,7 @@ _CHUNK_S_MAX: Final = 30.0
 _CHUNK_BYTES: Final = 1 << 16
 _PUBLIC: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
 _PRIVATE: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization"}
-_PINNED: Final = ("format", "size", "at", "since", "bom")
+_PINNED: Final = ("format", "size", "at", "since", "kind", "bom")
 #: What would end a name or lead out of a folder; everything else is quoted and arrives.
 _UNNAMEABLE: Final = re.compile(r"[\x00-\x1f\x7f/\\]")
 _log = structlog.get_logger()
@@ -139,6 +140,11 @@ def _asked(request: web.Request, *more: str) -> Asked:
         raise ProblemError(
             "query_not_accepted", "`bom` is `true`, for CSV alone, or left out.", param="bom"
         )
+    kind = query.get("kind")
+    if kind is not None and (kind not in ENTRY_KINDS or format_name != "csv"):
+        raise ProblemError(
+            "query_not_accepted", "`kind` is a kind of entry, for CSV alone.", param="kind"
+        )
     if "since" in query and format_name != "jsonl":
         raise ProblemError("query_not_accepted", "`since` is for JSONL alone.", param="since")
     at = query.get("at")
@@ -152,6 +158,7 @@ def _asked(request: web.Request, *more: str) -> Asked:
         size=query_integer(request, "size", 0, 1, INTEGER_MAX) or None,
         at=at,
         with_byte_order_mark=bom is not None,
+        kind=kind,
     )
 
 

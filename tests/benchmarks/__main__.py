@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import (
+    exporting,
     exports,
     latency,
     ledger_checkpoints,
@@ -46,6 +47,7 @@ FIGURES = (
     Figure("checkpoints", ledger_checkpoints.measure),
     Figure("growth", ledger_growth.measure),
     Figure("exports", exports.measure),
+    Figure("exporting", exporting.measure),
     Figure("logs", logs.measure),
 )
 

@@ -169,6 +169,9 @@ async def test_file_names_and_types(stand: Stand, edge: Served, scribe: Scribe) 
         assert answer.headers["Content-Type"].startswith(media_type)
     marked = await edge.get(f"/v1/public/{path}?format=csv&bom=true")
     plain = await edge.get(address_of(marked).removesuffix("&bom=true"))
+    donations = await edge.get(f"/v1/public/{path}?format=csv&kind=donation")
+    assert address_of(donations).endswith("&kind=donation")
+    assert len(csv_rows(donations)) == 2
     assert marked.body == b"\xef\xbb\xbf" + plain.body
 
 
@@ -201,6 +204,8 @@ async def test_a_query_that_means_nothing_is_refused(
         ("format=csv&since=1", "since"),
         ("bom=true", "bom"),
         ("format=csv&bom=1", "bom"),
+        ("format=csv&kind=refunds", "kind"),
+        ("format=hledger&kind=refund", "kind"),
         ("old_size=1", "old_size"),
     ):
         answer = await edge.get(f"/v1/public/{path}?{query}")

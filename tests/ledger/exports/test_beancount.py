@@ -10,7 +10,14 @@ from beancount.core.data import Balance, Custom, Open, Transaction
 from amply_verify.money import Line
 from contracts.money import exponent_of
 from ledger.export_journal import line_of
-from tests.ledger.exports.treasury import ORGANIZATION, Treasury, public, realistic, write
+from tests.ledger.exports.treasury import (
+    ORGANIZATION,
+    Treasury,
+    public,
+    realistic,
+    unbalanced,
+    write,
+)
 from tests.ledger.making import name
 
 ALL = ("public_full", "public_aggregated", "delayed_public", "internal_only")
@@ -98,6 +105,12 @@ def test_a_wrong_amount_anywhere_breaks_an_assertion() -> None:
     )
     _, errors, _ = loader.load_string("".join(lines))
     assert [type(error).__name__ for error in errors] == ["BalanceError"] * 2
+
+
+def test_money_that_does_not_balance_is_found_by_beancount() -> None:
+    journal, _ = write("beancount", unbalanced(realistic().entries))
+    _, errors, _ = loader.load_string(journal.decode())
+    assert "does not balance" in str([error.message for error in errors])
 
 
 def test_funds_and_accounts_map_one_to_one() -> None:

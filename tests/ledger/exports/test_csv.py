@@ -45,6 +45,7 @@ def test_every_entry_has_a_row_and_sealed_money_an_empty_amount() -> None:
     data, manifest = write("csv", public(treasury.entries))
     rows = rows_of(data)
     assert {int(row["seq"]) for row in rows} == set(range(manifest["entries"]))
+    assert manifest["records"] == len(rows)
     sealed = [row for row in rows if row["money"] == "sealed"]
     assert len(sealed) == sum(manifest["figures"]["sealed"].values()) > 0
     for row in sealed:
@@ -84,6 +85,17 @@ def test_a_cell(value: Any, expected: str) -> None:
 )
 def test_amounts_are_plain_numbers(amount_minor: int, exponent: int, expected: str) -> None:
     assert spell_decimal(amount_minor, exponent) == expected
+
+
+def test_rows_of_one_kind_are_all_of_it_and_counted() -> None:
+    treasury = realistic(*ALL)
+    whole, _ = write("csv", treasury.entries)
+    data, manifest = write("csv", treasury.entries, kind="refund")
+    rows = rows_of(data)
+    assert rows == [row for row in rows_of(whole) if row["kind"] == "refund"] != []
+    assert manifest["records"] == len(rows)
+    assert manifest["entries"] == len(treasury.entries)
+    assert manifest["figures"]["transactions"] == len({row["seq"] for row in rows})
 
 
 def test_a_byte_order_mark_comes_only_on_request() -> None:

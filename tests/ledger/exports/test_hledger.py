@@ -13,7 +13,7 @@ import pytest
 from amply_verify.money import Line
 from contracts.money import exponent_of
 from ledger.export_journal import line_of
-from tests.ledger.exports.treasury import Treasury, public, realistic, write
+from tests.ledger.exports.treasury import Treasury, public, realistic, unbalanced, write
 
 ALL = ("public_full", "public_aggregated", "delayed_public", "internal_only")
 
@@ -102,11 +102,19 @@ def test_sealed_money_is_named_and_the_copy_says_that_it_is_partial(
     assert b"; PARTIAL: " in journal
 
 
-def test_a_wrong_amount_anywhere_breaks_an_assertion(hledger: str, tmp_path: Path) -> None:
-    journal, _ = write("hledger", realistic(rounds=1).entries)
-    text = journal.decode()
-    line = next(line for line in text.splitlines() if line.startswith("    Assets:Bank"))
+@pytest.mark.parametrize("fault", ["amount", "money"])
+def test_a_wrong_amount_or_money_that_does_not_balance_is_found(
+    hledger: str, tmp_path: Path, fault: str
+) -> None:
+    entries = realistic(rounds=1).entries
+    text = write("hledger", unbalanced(entries) if fault == "money" else entries)[0].decode()
+    if fault == "amount":
+        # Only an assertion can find this: both sides are wrong by the same cent.
+        at = text.index(") payout")
+        end = text.index("\n\n", at)
+        text = text[:at] + text[at:end].replace("7.00 ", "7.01 ") + text[end:]
     path = tmp_path / "wrong.journal"
-    path.write_text(text.replace(line, line.replace("7.00", "7.01"), 1))
-    done = subprocess.run([hledger, "balance", "-f", str(path)], capture_output=True)
+    path.write_text(text)
+    done = subprocess.run([hledger, "balance", "-f", str(path)], capture_output=True, text=True)
     assert done.returncode != 0
+    assert ("balance assertion" if fault == "amount" else "could not balance") in done.stderr

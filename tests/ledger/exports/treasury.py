@@ -175,7 +175,7 @@ def subject_of(entries: Entries) -> Subject:
 
 
 def write(
-    format_name: FormatName, entries: Entries, page: int = 7, **options: bool
+    format_name: FormatName, entries: Entries, page: int = 7, **options: Any
 ) -> tuple[bytes, dict[str, Any]]:
     """A copy of entries, and its manifest."""
     copy = Copy(format_name, subject_of(entries), **options)
@@ -192,6 +192,17 @@ def write(
 def pages(entries: Entries, page: int) -> Iterator[Entries]:
     for start in range(0, len(entries), page):
         yield entries[start : start + page]
+
+
+def unbalanced(entries: Entries) -> Entries:
+    """The same entries, but one whose amounts do not sum to zero."""
+    changed = list(entries)
+    at = next(n for n, (entry, _) in enumerate(entries) if b'"kind":"payout"' in entry.data)
+    stored, openings = changed[at]
+    data = stored.data.replace(b'"amount":"700"', b'"amount":"701"')
+    assert data != stored.data
+    changed[at] = StoredEntry(stored.index, data, stored.leaf_hash), openings
+    return changed
 
 
 def public(entries: Entries) -> Entries:
