@@ -11,7 +11,8 @@ from typing import Any
 
 from amply_verify import canonical
 from amply_verify.tree import Frontier, leaf_hash
-from ledger.export import StoredEntry, first_line, line
+from ledger.export import first_line, line
+from ledger.export_entry import StoredEntry
 from ledger.membership import Members, Membership
 from ledger.tiles import TileFolder
 from tests.ledger.making import name

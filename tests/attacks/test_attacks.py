@@ -13,7 +13,8 @@ import pytest
 
 from amply_verify.cli import main
 from amply_verify.note import Signer, parse_checkpoint, split_note
-from ledger.export import StoredEntry, line
+from ledger.export import line
+from ledger.export_entry import StoredEntry
 from tests.attacks.operator import (
     GIFTS,
     A,

@@ -24,6 +24,7 @@ from ledger import export, receipt
 from ledger.checkpoint import sign
 from ledger.decision import Decision
 from ledger.entry import DonorSeal, Request
+from ledger.export_entry import StoredEntry
 from ledger.tiles import Growth
 from tests.ledger.making import ORIGIN, Book, donation, genesis, name, refund
 
@@ -184,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
             *(organization, len(chain), index, self.notes[-1], self.tree(), old_size)
         )
         for index, identifier, spelled in chain:
-            text += export.line(export.StoredEntry(index, spelled), self.openings[identifier])
+            text += export.line(StoredEntry(index, spelled), self.openings[identifier])
         report = verify_export(
             io.BytesIO(text), TRUST, organization, Memory(old, self.heads.get(organization))
         )
