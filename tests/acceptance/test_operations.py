@@ -167,13 +167,13 @@ async def test_the_ledger_is_checked_while_gifts_come_in(running: Running) -> No
 async def test_a_difference_ends_the_check_with_status_1(running: Running) -> None:
     fund = await running.fetch("SELECT id, currency FROM ledger.funds LIMIT 1")
     change = "UPDATE ledger.funds SET currency = $2 WHERE id = $1"
-    await running.fetch(change, fund[0]["id"], "XXX")
+    await running.fetch(change, fund[0]["id"], "XTS")
     try:
         output = await amply(running, "ledger", "check", status=1)
         shown = await amply(running, "ledger", "rebuild", status=1)
     finally:
         await running.fetch(change, *fund[0])
-    assert "fund: " in output and "with XXX is stored" in output
+    assert "fund: " in output and "with XTS is stored" in output
     assert "1 differences" in output
     assert f"funds {fund[0]['id']}: " in shown
     assert "nothing differs" in await amply(running, "ledger", "rebuild")

@@ -6,7 +6,6 @@ database, the files and the log's key. What a careful forger gets past is stated
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,31 +26,12 @@ from tests.attacks.operator import (
     values_of,
     with_amount,
 )
+from tests.attacks.verdict import Verdict
 from tests.ledger.making import name
 from tests.workers.ledger_stand import Stand
 
 LAST = 2 + len(GIFTS) * 2  # The index of the last entry, which is B's; A's last is before it.
 SEALED = {"sealed": "ab" * 32}
-
-
-class Verdict:
-    """What `amply-verify` answers."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], key: str) -> None:
-        self._capsys = capsys
-        self._key = key
-
-    def __call__(self, command: str, subject: Path, *options: object) -> dict[str, Any]:
-        self._capsys.readouterr()
-        arguments = [command, str(subject), "--key", self._key, "--json", *map(str, options)]
-        status = main(arguments)
-        answer: dict[str, Any] = json.loads(self._capsys.readouterr().out)
-        assert answer["verified"] is (status == 0)
-        return answer
-
-    def step(self, command: str, subject: Path, *options: object) -> Any:
-        """The step that refused; None when everything verified."""
-        return self(command, subject, *options)["step"]
 
 
 @pytest.fixture
