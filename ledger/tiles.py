@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 from amply_verify import tiles as format_of
 from amply_verify import tree
 from amply_verify.errors import ProofError
-from amply_verify.tiles import TILE_WIDTH, TileTree
+from amply_verify.tiles import TILE_WIDTH, ReadTile, TileTree
 
 LEVELS: Final = 8
+NODES_MAX: Final = 100_000
 
 ReadFile = Callable[[str], bytes | None]
 """A path under the log's prefix -> its bytes, or None when there is no such file."""
@@ -130,15 +131,17 @@ def paths_of(size: int) -> Iterator[str]:
 
 
 class TileFolder:
-    """Reads the tiles in a published log's folder, and keeps the full ones it read lately.
+    """Reads the tiles in a published log's folder, and keeps what never changes.
 
-    A full tile never changes, so it is read once while it is in use; at most `kept_max` of 8 KiB
-    each are kept. Safe to use in several threads.
+    That is full tiles, at most `kept_max` of 8 KiB each, and the hashes of complete subtrees, some
+    15 MB: a proof then costs the hashes of the tiles that nobody asked for lately. Safe to use in
+    several threads.
     """
 
     def __init__(self, folder: Path, kept_max: int = 1024) -> None:
         self._folder = folder
         self._full = lru_cache(kept_max)(self._read_full)
+        self._nodes: dict[tuple[int, int], bytes] = {}
 
     def read(self, level: int, number: int, width: int) -> bytes:
         """The bytes of a tile; ProofError when it is not there.
@@ -158,11 +161,29 @@ class TileFolder:
 
     def tree(self, size: int) -> TileTree:
         """Proofs in the published tree of `size` and in every smaller one."""
-        return TileTree(size, self.read)
+        if len(self._nodes) > NODES_MAX:
+            self._nodes = {}
+        return _KeepingTree(size, self.read, self._nodes)
 
     def forget(self) -> None:
         """Read every tile anew from now on."""
         self._full.cache_clear()
+        self._nodes = {}
 
     def _read_full(self, level: int, number: int) -> bytes:
         return (self._folder / format_of.tile_path(level, number)).read_bytes()
+
+
+class _KeepingTree(TileTree):
+    """Complete subtrees have the same hash in every tree of the log, so trees share them."""
+
+    def __init__(self, size: int, read_tile: ReadTile, nodes: dict[tuple[int, int], bytes]) -> None:
+        super().__init__(size, read_tile)
+        self._nodes = nodes
+
+    def read_node(self, height: int, position: int) -> bytes:
+        """The hash of the complete subtree of 2^height leaves number `position`."""
+        node = self._nodes.get((height, position))
+        if node is None:
+            node = self._nodes[height, position] = super().read_node(height, position)
+        return node

@@ -26,6 +26,7 @@ from tests.benchmarks import (
     ledger_writer,
     logs,
     posts,
+    proofs,
     starts,
 )
 
@@ -49,6 +50,7 @@ FIGURES = (
     Figure("exports", exports.measure),
     Figure("exporting", exporting.measure),
     Figure("logs", logs.measure),
+    Figure("proofs", proofs.measure),
 )
 
 
