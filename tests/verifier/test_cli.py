@@ -69,6 +69,21 @@ def test_an_export(capsys: Any, vectors: Path, key: str, golden: Any) -> None:
     assert sum(int(row["amount"]) for row in stripe) == 30356
 
 
+def test_balances(capsys: Any, vectors: Path, key: str, golden: Any, tmp_path: Path) -> None:
+    file = vectors / "export-members.jsonl"
+    code, output = run(capsys, "balances", file, "--key", key, "--org", golden["orgs"][0])
+    assert code == 0
+    rows = [line.split() for line in output.splitlines() if line.startswith("  fund_")]
+    assert all(len(row) == 4 for row in rows)
+    code, value = run_json(capsys, "balances", file, "--key", key)
+    named = [[b["fund"], b["account"], b["currency"], b["amount"]] for b in value["balances"]]
+    assert rows == named
+    assert len({len(line) for line in output.splitlines() if line.startswith("  fund")}) == 1
+    assert not any(sum(int(row[3]) for row in rows if row[0] == fund) for fund, *_ in rows)
+    (tmp_path / "cut").write_bytes(file.read_bytes()[:-200])
+    assert run_json(capsys, "balances", tmp_path / "cut", "--key", key)[1]["step"] == 2
+
+
 def test_an_export_against_what_was_kept(
     capsys: Any, vectors: Path, key: str, load: Any, tmp_path: Path, golden: Any
 ) -> None:

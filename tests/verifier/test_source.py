@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amply_verify import source
+from amply_verify import audit, source
 from amply_verify.audit import audit_log
 from amply_verify.errors import RefusedError, UnreadableError
 from amply_verify.source import open_log
@@ -77,6 +77,15 @@ def test_a_log_is_read_over_http_once(server: Server, trust: Trust) -> None:
     assert audit_log(open_log(server.address + "/"), trust).signed.checkpoint.size == 700
     assert set(server.asked.values()) == {1}
     assert server.asked.keys() == server.files.keys()
+
+
+def test_processes_read_over_http_each_for_itself(
+    server: Server, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "PART_TILES", 1)
+    report = audit_log(open_log(server.address), trust, processes=2)
+    assert report.signed.checkpoint.size == 700
+    assert set(server.asked.values()) == {1}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 0])
