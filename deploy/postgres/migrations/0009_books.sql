@@ -14,6 +14,45 @@ EXCEPTION
 END
 $$;
 
+-- Each entry's postings sum to zero by fund and currency, not only what a batch comes to: 8 µs an entry.
+-- An amount that is sealed is looked at in its opening.
+CREATE FUNCTION ledger.check_entries_money() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    fault text;
+BEGIN
+    SELECT format('the %s of %s in %s do not sum to zero', p.currency, p.fund, a.id) INTO fault
+    FROM added AS a, jsonb_to_recordset(convert_from(a.bytes, 'UTF8')::jsonb -> 'money' -> 'postings')
+        AS p(amount numeric, currency text, fund text)
+    GROUP BY a.id, p.currency, p.fund HAVING sum(p.amount) <> 0
+    LIMIT 1;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', fault USING ERRCODE = 'check_violation', CONSTRAINT = 'postings_balance';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER check_money AFTER INSERT ON ledger.entries REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_entries_money();
+
+CREATE FUNCTION ledger.check_openings_money() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    fault text;
+BEGIN
+    SELECT format('the %s of %s in %s do not sum to zero', p.currency, p.fund, a.entry_id) INTO fault
+    FROM (SELECT entry_id, plain FROM added WHERE section = 'money') AS a,
+        jsonb_to_recordset(convert_from(a.plain, 'UTF8')::jsonb -> 'value' -> 'postings')
+            AS p(amount numeric, currency text, fund text)
+    GROUP BY a.entry_id, p.currency, p.fund HAVING sum(p.amount) <> 0
+    LIMIT 1;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%', fault USING ERRCODE = 'check_violation', CONSTRAINT = 'postings_balance';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER check_money AFTER INSERT ON ledger.openings REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_openings_money();
+
 -- The last census, without a look at other entries.
 CREATE INDEX entries_census ON ledger.entries (log, index) WHERE kind = 'census';
 

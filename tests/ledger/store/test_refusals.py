@@ -1,5 +1,6 @@
 """What the database refuses, whoever asks and whatever our own code believes."""
 
+import json
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -17,9 +18,19 @@ INSERT = """
     INSERT INTO ledger.entries (log, index, organization, seq, id, kind, bytes, leaf_hash,
         donor_seal, recorded_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
+COLUMNS = (
+    *("log", "index", "organization", "seq", "id", "kind", "bytes", "leaf_hash"),
+    *("donor_seal", "recorded_at"),
+)
 GROW = "UPDATE ledger.writers SET size = size + $1, frontier = $2, last_time = now() WHERE log = 0"
 REFUSALS = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
-FACTS = ("ledger.entries", "ledger.checkpoints", "ledger.publications")
+#: Tables of facts, each with one of its columns.
+FACTS = {
+    "ledger.entries": "log",
+    "ledger.checkpoints": "log",
+    "ledger.publications": "log",
+    "ledger.forgotten": "organization",
+}
 
 
 def row(**changes: Any) -> tuple[Any, ...]:
@@ -63,6 +74,52 @@ IMPOSSIBLE = {
 }
 
 
+def money(*amounts: int, fund: str = "wells") -> bytes:
+    common = {"account": "Assets:Bank", "currency": "EUR", "fund": name("fund", fund)}
+    lines = [{**common, "amount": str(amount)} for amount in amounts]
+    return json.dumps({"money": {"postings": lines}}).encode()
+
+
+#: Batches of two entries whose balances, taken together, would sum to zero.
+UNBALANCED = {
+    "an entry that another one evens out": (money(5, -4), money(-1)),
+    "what is sealed, as what is shown": (money(5, -5), money(3)),
+}
+
+
+@pytest.mark.parametrize("what", UNBALANCED)
+async def test_each_entry_balances_by_itself(three: Database, what: str) -> None:
+    async with three.connect("bookkeeping") as connection:
+        with pytest.raises(asyncpg.CheckViolationError, match="do not sum to zero") as caught:
+            async with connection.transaction():
+                await connection.execute(GROW, 2, bytes(64))
+                rows = [
+                    row(index=3 + n, seq=2 + n, id=name("ent", n + 100), bytes=data)
+                    for n, data in enumerate(UNBALANCED[what])
+                ]
+                await connection.copy_records_to_table(
+                    "entries", schema_name="ledger", columns=COLUMNS, records=rows
+                )
+        assert caught.value.constraint_name == "postings_balance"
+
+
+async def test_sealed_money_balances_too(three: Database) -> None:
+    insert = "INSERT INTO ledger.openings VALUES ($1, $2, 'money', $3, NULL, NULL)"
+    opening = b'{"salt":"","value":%b}'
+    async with three.connect("bookkeeping") as connection:
+        for amounts, fits in (((5, -4), False), ((5, -5), True), ((7, -5, -2), True)):
+            value = json.dumps(json.loads(money(*amounts))["money"]).encode()
+            transaction = connection.transaction()
+            await transaction.start()
+            values = (A, name("ent", "sealed"), opening % value)
+            if fits:
+                await connection.execute(insert, *values)
+            else:
+                with pytest.raises(asyncpg.CheckViolationError, match="do not sum to zero"):
+                    await connection.execute(insert, *values)
+            await transaction.rollback()
+
+
 @pytest.mark.parametrize("what", IMPOSSIBLE)
 async def test_the_writer_s_role_cannot_add(three: Database, what: str) -> None:
     async with three.connect("bookkeeping") as connection:
@@ -93,13 +150,23 @@ async def test_nobody_changes_or_removes_a_fact(
 ) -> None:
     async with three.connect(role) as connection:
         for statement in (
-            f"UPDATE {table} SET log = log",
+            f"UPDATE {table} SET {FACTS[table]} = {FACTS[table]}",
             f"DELETE FROM {table}",
             f"TRUNCATE {table} CASCADE",
         ):
             with pytest.raises(REFUSALS):
                 await connection.execute(statement)
     assert await three.value("SELECT count(*) FROM ledger.entries") == 3
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_no_role_may_even_try_to_change_a_fact(three: Database, role: str) -> None:
+    may = "SELECT has_table_privilege($1, $2, 'UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES')"
+    for table in (*FACTS, "ledger.openings"):
+        assert not await three.value(may, f"amply_{role}", table), table
+    columns = "SELECT has_any_column_privilege($1, $2, 'UPDATE')"
+    for table in FACTS:
+        assert not await three.value(columns, f"amply_{role}", table), table
 
 
 async def test_balances_that_do_not_sum_to_zero_are_refused(three: Database) -> None:
