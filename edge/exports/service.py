@@ -6,10 +6,11 @@ copy from a byte on, and the copy is made again and its beginning left out. That
 the beginning and no traffic, holds for every format, and lets the manifest cover the whole.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from edge.authorization import Authorization, Question
@@ -29,7 +30,11 @@ from ledger.visibility import Reader, Role
 
 PAGE_ENTRIES_MAX: Final = 1000
 PAGE_BYTES_MAX: Final = 512 * 1024
+#: One page is read while another one is written.
+PAGES_AT_ONCE: Final = 2
 MANIFESTS_MAX: Final = 256
+T = TypeVar("T")
+
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
@@ -90,6 +95,7 @@ class Exports:
         self._log = log
         self._censuses = censuses
         self._clock = clock
+        self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._manifests: OrderedDict[tuple[str, bool, str], dict[str, Any]] = OrderedDict()
 
     async def member_organization(self, slug: str, key: ApiKey) -> Organization:
@@ -161,51 +167,52 @@ class Exports:
     async def _chunks(self, pinned: Pinned, copy: Copy) -> AsyncIterator[bytes]:
         yield copy.begin()
         if copy.needs_figures:
-            async for entries in self._pages(pinned):
-                copy.survey(entries)
+            async for _ in self._walk(pinned, copy.survey):
+                pass
         yield copy.head()
-        async for entries in self._pages(pinned):
-            yield copy.write(entries)
+        async for data in self._walk(pinned, copy.write):
+            yield data
         yield copy.end()
         self._manifests[self._name(pinned)] = copy.manifest()
         if len(self._manifests) > MANIFESTS_MAX:
             self._manifests.popitem(last=False)
 
-    async def _pages(self, pinned: Pinned) -> AsyncIterator[Entries]:
-        """Every entry with its openings, in pages.
+    async def _walk(self, pinned: Pinned, work: Callable[[Entries], T]) -> AsyncIterator[T]:
+        """What `work` makes of every page of entries.
+
+        Few pages are in work at a time, however many readers there are: so other requests wait for
+        few pages at most, and memory is that of a few.
+        """
+        seq = 0
+        while seq < pinned.subject.entries:
+            async with self._turns:
+                entries = await self._page(pinned, seq)
+                done = work(entries)
+            seq += len(entries)
+            yield done
+
+    async def _page(self, pinned: Pinned, seq: int) -> Entries:
+        """Entries from `seq` on with their openings.
 
         Entries never change, so each page is a transaction of its own: a slow reader holds no
-        connection and no snapshot, and memory stays that of one page.
+        connection and no snapshot.
         """
-        subject = pinned.subject
-        seq = 0
-        while seq < subject.entries:
-            async with self._database.transaction([subject.organization]) as connection:
-                rows = await store.page(
-                    connection,
-                    subject.organization,
-                    seq,
-                    subject.entries,
-                    PAGE_ENTRIES_MAX,
-                    PAGE_BYTES_MAX,
-                )
-                openings = await openings_shown(
-                    connection,
-                    subject.organization,
-                    rows,
-                    pinned.reader(),
-                )
-            if not rows or rows[0]["seq"] != seq:
-                raise RuntimeError(f"entry {seq} of {subject.organization} is missing")
-            seq = rows[-1]["seq"] + 1
-            none: dict[str, bytes] = {}
-            yield [
-                (
-                    StoredEntry(row["index"], row["bytes"], row["leaf_hash"]),
-                    openings.get(row["id"], none),
-                )
-                for row in rows
-            ]
+        organization, end = pinned.subject.organization, pinned.subject.entries
+        async with self._database.transaction([organization]) as connection:
+            rows = await store.page(
+                connection, organization, seq, end, PAGE_ENTRIES_MAX, PAGE_BYTES_MAX
+            )
+            openings = await openings_shown(connection, organization, rows, pinned.reader())
+        if not rows or rows[0]["seq"] != seq:
+            raise RuntimeError(f"entry {seq} of {organization} is missing")
+        none: dict[str, bytes] = {}
+        return [
+            (
+                StoredEntry(row["index"], row["bytes"], row["leaf_hash"]),
+                openings.get(row["id"], none),
+            )
+            for row in rows
+        ]
 
     def _copy(self, pinned: Pinned) -> Copy:
         asked = pinned.asked

@@ -20,6 +20,7 @@ from edge.organizations.service import Registered
 from ledger.export_copy import FORMATS
 from tests.edge.scribe import Scribe
 from tests.edge.stand import Answer, Served, Stand, gift, until
+from tests.edge.test_census import count
 from tests.edge.test_public import slug_of, verify_export
 
 pytestmark = pytest.mark.asyncio
@@ -265,3 +266,17 @@ async def test_exports_run_beside_each_other(stand: Stand, edge: Served, scribe:
     whole = await edge.get(f"/v1/public/{path}?format=hledger")
     others = await asyncio.gather(*(edge.get(address_of(whole)) for _ in range(20)))
     assert {other.body for other in others} == {whole.body}
+
+
+async def test_line_1_proves_that_the_newest_census_counts_the_chain(
+    stand: Stand, edge: Served, scribe: Scribe, tmp_path: Path
+) -> None:
+    registered, path = await filled(stand, edge, scribe)
+    await count(stand, "census of the exports' tests")
+    await edge.donate(gift(registered.id), registered.key.secret)
+    await scribe.record(registered.id)
+    await scribe.publish()
+    answer = await edge.get(f"/v1/public/{path}")
+    assert "census" in json.loads(answer.body.partition(b"\n")[0])
+    (tmp_path / "export.jsonl").write_bytes(answer.body)
+    await verify_export(tmp_path / "export.jsonl", registered.id)
