@@ -153,8 +153,8 @@ def resident_mib() -> float:
 
 
 async def read(url: str) -> tuple[int, float, float, float]:
-    """Bytes, seconds, seconds of our processor, and the most MiB that we grew by."""
-    before, cpu, most = resident_mib(), time.process_time(), 0.0
+    """Bytes, seconds, seconds of processor that this process took, and the most MiB it held."""
+    cpu, most = time.process_time(), 0.0
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", READER, url, stdout=asyncio.subprocess.PIPE
     )
@@ -162,7 +162,7 @@ async def read(url: str) -> tuple[int, float, float, float]:
     output = asyncio.create_task(process.stdout.read())
     while not output.done():
         await asyncio.wait([output], timeout=0.05)
-        most = max(most, resident_mib() - before)
+        most = max(most, resident_mib())
     size, seconds = (await output).split()
     return int(size), float(seconds), time.process_time() - cpu, most
 
@@ -179,12 +179,12 @@ async def measure(folder: Path, count: int = ENTRIES) -> list[tuple[str, str, st
         runner, database, url = await serve(dsn, count)
         figures = []
         for name in FORMATS:
-            size, seconds, cpu_s, grown_mib = await read(f"{url}?format={name}")
+            size, seconds, cpu_s, most_mib = await read(f"{url}?format={name}")
             figures.append(
                 (
                     f"export of {count} entries as {name} ({size / 1e6:.0f} MB)",
                     "< 60 s a million, constant memory",
-                    f"{seconds:.0f} s (edge's CPU {cpu_s:.1f} s), grew by {grown_mib:.0f} MiB",
+                    f"{seconds:.0f} s (edge's CPU {cpu_s:.1f} s), at most {most_mib:.0f} MiB",
                 )
             )
         await runner.cleanup()
