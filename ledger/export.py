@@ -11,7 +11,7 @@ from typing import Any, Final
 from amply_verify import canonical
 from amply_verify.note import parse_checkpoint, split_note
 from amply_verify.tiles import TileTree
-from ledger.export_entry import StoredEntry as StoredEntry
+from ledger.export_entry import StoredEntry
 from ledger.membership import Membership, spell_proof
 from ledger.receipt import spell_openings, spell_text
 
