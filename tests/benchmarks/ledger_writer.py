@@ -60,11 +60,12 @@ async def watch(ledger: LedgerStand, count: int) -> tuple[float, dict[str, float
                     break
                 assert writer.returncode is None, "the writer ended"
                 await asyncio.sleep(0.02)
-            entries = max(1, size - first[1])
+            # A single batch leaves nothing to measure between its end and the end.
+            entries, elapsed_s = max(1, size - first[1]), max(1e-6, now - first[0])
             spent = ledger.cpu_s(writer)
             cpu_us = {name: (spent[name] - first[2][name]) / entries * 1e6 for name in spent}
             cpu_us["writer"] = cpu_us.pop("process")
-            return entries / (now - first[0]), cpu_us
+            return entries / elapsed_s, cpu_us
     finally:
         await connection.close()
 

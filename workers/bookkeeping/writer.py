@@ -60,6 +60,8 @@ FRESH_S_MIN: Final = 10.0
 _SESSION: Final = {
     "application_name": "amply-bookkeeping",
     "idle_in_transaction_session_timeout": "5s",
+    # The check of what was appended looks at a whole batch: in memory, not in a temporary file.
+    "work_mem": "32MB",
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
