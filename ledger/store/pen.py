@@ -37,7 +37,8 @@ PLATFORM: Final = "SELECT organization FROM ledger.entries WHERE log = $1 AND in
 CLOCK: Final = "SELECT clock_timestamp()"
 RECORDED: Final = "SELECT id, organization FROM ledger.entries WHERE id = ANY($1::text[])"
 SEALS: Final = """
-    SELECT encode(donor_seal, 'hex') FROM ledger.entries WHERE donor_seal = ANY($1::bytea[])
+    SELECT encode(donor_seal, 'hex') FROM ledger.entries
+    WHERE substring(donor_seal FOR 12) = ANY($1::bytea[]) AND donor_seal IS NOT NULL
 """
 #: The constraint that an append breaks when it uses a recorded donor's seal again.
 DONOR_SEALS_ONCE: Final = "entries_donor_seal"
@@ -158,7 +159,7 @@ async def look_up(
     recorded: dict[str, str] = dict(await connection.fetch(RECORDED, list(ids)))
     known_seals: set[str] = set()
     if with_seals:
-        seals = [bytes.fromhex(request.donor.seal) for request in requests if request.donor]
+        seals = [bytes.fromhex(request.donor.seal[:24]) for request in requests if request.donor]
         known_seals.update(row[0] for row in await connection.fetch(SEALS, seals))
     missing = {request.organization for request in requests} - chains.keys()
     if missing:

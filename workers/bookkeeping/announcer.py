@@ -30,7 +30,7 @@ ENTRIES_MAX: Final = 500
 #: How long a missed notification can delay an announcement.
 POLL_S: Final = 1.0
 #: The pause between two announcements while the writer has more requests than it can take at once.
-YIELD_S: Final = 0.5
+YIELD_S: Final = 1.0
 
 _log = structlog.get_logger(NAME)
 
