@@ -19,10 +19,10 @@ from amply_verify.tree import HASH_BYTES, Frontier
 from ledger import statement
 from ledger.check import FilesCheck, Recomputation
 from ledger.entry import parse_time
-from ledger.findings import Findings
+from ledger.findings import KEPT_MAX, Findings
 from ledger.projection import StoredEntry
 from ledger.statement import Figure
-from ledger.store import comparing
+from ledger.store import comparing, labels
 from ledger.store.connection import AnyConnection
 from ledger.store.pen import NoSuchLogError
 from ledger.store.projections import ENTRIES
@@ -151,6 +151,11 @@ class _Check:
         if projected > size:
             self._findings.add("projected", f"sums of {projected} entries, the log has {size}")
         await comparing.compare_books(self._connection, self._number, log, self._findings)
+        for row in await labels.differences(self._connection, KEPT_MAX):
+            message = (
+                f"{row['entry_id']}: {row['kept']} is kept, its last change says {row['said']}"
+            )
+            self._findings.add("label", message, organization=row["organization"])
         self._report.entries, self._report.organizations = size, len(log.chains)
 
     def _day_of(self, log: Recomputation) -> date | None:

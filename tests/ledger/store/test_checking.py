@@ -175,15 +175,15 @@ TAMPERED: dict[str, tuple[str, str, str]] = {
         "has lost the opening of its details",
     ),
     "an opening of nothing": (
-        f"INSERT INTO ledger.openings VALUES ('{A}', 'ent_0', 'money', '\\x00', NULL, NULL)",
+        f"INSERT INTO ledger.openings VALUES ('{A}', 'ent_0', 'details', '\\x00', NULL, NULL)",
         "opening",
         "openings that belong to no entry",
     ),
     "an opening of what is shown": (
-        "INSERT INTO ledger.openings SELECT organization, id, 'money', '\\x00', NULL, NULL"
+        "INSERT INTO ledger.openings SELECT organization, id, 'details', '\\x00', NULL, NULL"
         " FROM ledger.entries WHERE index = 3",
         "opening",
-        "an opening of money, which it does not seal",
+        "an opening of details, which it does not seal",
     ),
     "a head": (
         f"UPDATE ledger.chains SET seq = 1 WHERE organization = '{A}'",
@@ -221,6 +221,12 @@ TAMPERED: dict[str, tuple[str, str, str]] = {
         "UPDATE ledger.monthly_figures SET gifts = gifts + 1",
         "monthly_figures",
         "gifts",
+    ),
+    "a label": (
+        f"INSERT INTO ledger.visibility_changes VALUES ('{name('ent', 1)}', '{A}', 'public_full',"
+        " NULL, 'ent_x')",
+        "label",
+        "public_full is kept, its last change says None",
     ),
     "the writer's tree": (
         "UPDATE ledger.writers SET frontier = sha256('') || substr(frontier, 33)",
