@@ -8,7 +8,7 @@ from typing import Any
 from edge.times import spell_time
 from tests.acceptance.test_operations import amply
 from tests.checks import amply_verify, checkpoint_covers_everything, export
-from tests.platform import Running, all_recorded
+from tests.platform import Running, all_recorded, give, until
 
 
 async def sealed_gift(running: Running) -> str:
@@ -60,6 +60,34 @@ async def test_a_sealed_gift_is_widened_and_opens_on_its_day(
     await checkpoint_covers_everything(running)
     path = await export(running, tmp_path / "export.jsonl")
     await amply_verify("export", path, "--key", running.vkey_file)
+
+
+async def test_public_sums_hold_shown_gifts_and_wait_with_sealed_ones(running: Running) -> None:
+    entry, shown = await sealed_gift(running), await give(running, 3, prefix="in-the-sums")
+    await all_recorded(running, shown, 60)
+
+    async def figures() -> Any:
+        async with running.edge() as edge:
+            slug = running.settings["AMPLY_ORGANIZATION"]
+            status, content = await edge.get(f"/v1/public/organizations/{slug}")
+        assert status == 200, content
+        return json.loads(content)
+
+    async def summed_up() -> Any:
+        found = await figures()
+        counts = found["visibility"]["recorded"]
+        [totals] = found["totals"] or [{"shown": {"income_minor": "0"}, "entries_waiting": 0}]
+        rows = await running.fetch(
+            "SELECT -sum((line->>'amount')::bigint) AS income FROM read.entries,"
+            " jsonb_path_query(convert_from(bytes, 'UTF8')::jsonb, '$.money.postings[*]') AS line"
+            " WHERE line->>'account' LIKE 'Income:%'"
+        )
+        is_complete = totals["shown"]["income_minor"] == str(rows[0]["income"])
+        waits = totals["entries_waiting"] == counts["public_aggregated"] >= 1
+        return found if is_complete and waits else None
+
+    found = await until(summed_up, what=f"everything but {entry} is in the sums")
+    assert found["totals"][0]["folded"]["income_minor"] == "0"
 
 
 async def test_what_cannot_be_is_said_in_a_sentence(running: Running) -> None:
