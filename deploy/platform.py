@@ -218,9 +218,6 @@ class Platform:
                 "AMPLY_API_KEY",
                 "AMPLY_ORGANIZATION",
                 "AMPLY_KAFKA",
-                "AMPLY_LOG_KEY",
-                "AMPLY_LOG_ORIGIN",
-                "AMPLY_LOG_PASSPHRASE",
                 "AMPLY_SPICEDB",
                 "AMPLY_STRIPE",
             )

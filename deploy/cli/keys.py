@@ -9,6 +9,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
+from deploy.deployment import ORIGIN, DataDirectory
 from deploy.key_rotation import KeyFile, RotationError, rotate
 from ledger.checkpoint import KeyChange
 from ledger.key_file import KeyFileError
@@ -28,7 +29,7 @@ def rotate_key(
     """Draw a new key, announce it in the log; repeat the command if it was cut off."""
     values = environment(data)
     try:
-        change = asyncio.run(_rotate(values, overlap))
+        change = asyncio.run(_rotate(values, _key_file(values, data), overlap))
     except (KeyFileError, RotationError) as error:
         fail(str(error))
     except PublishUncertainError:
@@ -41,11 +42,18 @@ def rotate_key(
     console.print(f"the old key signs checkpoints below size {change.until}", markup=False)
 
 
-async def _rotate(values: dict[str, str], overlap: int) -> KeyChange:
-    passphrase = Path(setting(values, "AMPLY_LOG_PASSPHRASE")).read_bytes().rstrip(b"\r\n")
-    file = KeyFile(
-        Path(setting(values, "AMPLY_LOG_KEY")), passphrase, setting(values, "AMPLY_LOG_ORIGIN")
+def _key_file(values: dict[str, str], data: Path) -> KeyFile:
+    """The deployment's, unless the environment names another."""
+    keys = DataDirectory(data.absolute()).keys
+    passphrase = Path(values.get("AMPLY_LOG_PASSPHRASE") or keys / "log-0.passphrase")
+    return KeyFile(
+        Path(values.get("AMPLY_LOG_KEY") or keys / "log-0.key"),
+        passphrase.read_bytes().rstrip(b"\r\n"),
+        values.get("AMPLY_LOG_ORIGIN") or ORIGIN,
     )
+
+
+async def _rotate(values: dict[str, str], file: KeyFile, overlap: int) -> KeyChange:
     connection: Any = await asyncpg.connect(setting(values, "AMPLY_POSTGRES"))
     try:
         return await rotate(connection, setting(values, "AMPLY_KAFKA"), file, LOG, overlap)

@@ -72,14 +72,17 @@ async def verify(folder: Path, key: str, *more: str) -> tuple[int, str]:
 
 
 async def rotate_key(stand: Stand, *options: str) -> tuple[int, str]:
-    """The command, as an operator gives it."""
+    """The command, as an operator gives it on a data directory."""
+    keys = stand.scratch / "data" / "keys"
+    keys.mkdir(parents=True, exist_ok=True)
+    (keys / "log-0.passphrase").write_bytes((stand.scratch / "passphrase").read_bytes())
     return await run(
         *("-c", "from deploy.cli import main; main()", "ledger", "rotate-key", *options),
+        *("--data", str(keys.parent)),
         AMPLY_POSTGRES=stand.database.role_dsn("operations"),
         AMPLY_KAFKA=stand.kafka,
-        AMPLY_LOG_KEY=str(stand.keys.path),
         AMPLY_LOG_ORIGIN=ORIGIN,
-        AMPLY_LOG_PASSPHRASE=str(stand.scratch / "passphrase"),
+        AMPLY_LOG_KEY=str(stand.keys.path),
     )
 
 
