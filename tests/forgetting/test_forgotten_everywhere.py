@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from amply_verify.note import parse_verifier_key
@@ -159,6 +160,7 @@ async def profiles(running: Running, donor: Donor) -> int:
     return int(rows[0]["n"])
 
 
+@pytest.mark.timeout(900)  # Two starts of a whole platform, on however slow a machine.
 async def test_a_forgotten_donor_is_nowhere_and_every_proof_stays_valid(
     running: Running, engine_loop: LoopThread, tmp_path: Path
 ) -> None:
