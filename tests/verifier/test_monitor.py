@@ -157,6 +157,20 @@ def test_a_wrong_signature_is_refused(log: MadeLog, look: Any) -> None:
     assert look(log, note=log.note().replace("300", "301")).step == "A1"
 
 
+def test_a_refused_look_leaves_nothing_in_the_state(
+    log: MadeLog, tmp_path: Path, trust: Trust
+) -> None:
+    with closing(MonitorState(tmp_path / "state", log.signer.key)) as state:
+        monitor = Monitor(state, trust, log.files().get)
+        monitor.see(log.note(), NOW_S)
+        log.donation(ONE)
+        log.donation(ONE, v=2)
+        monitor.read = log.files().get
+        assert monitor.see(log.note(), NOW_S).step == "A3"
+        assert state.chains.frontier.size == 300
+        assert state.store.place_of(typeid("ent", 1300)) is None
+
+
 def test_an_interrupted_look_leaves_the_state_as_it_was(
     log: MadeLog, tmp_path: Path, trust: Trust, look: Any
 ) -> None:
@@ -173,6 +187,8 @@ def test_an_interrupted_look_leaves_the_state_as_it_was(
         monitor = Monitor(state, trust, read)
         with pytest.raises(UnreadableError):
             monitor.see(log.note(), NOW_S)
+        assert state.chains.frontier.size == 300
+        assert state.store.place_of(typeid("ent", 1300)) is None
         monitor.read = files.get
         assert monitor.see(log.note(), NOW_S).message.endswith("500 more than before")
 
