@@ -5,8 +5,9 @@ visibility internal_only are left out, other sealed money counts. The format kno
 so where a row would tell what one or two sealed gifts were, there is no statement for the month:
 the gifts that an entry's own visibility seals, less the entries that correct earlier ones, must be
 three or none in each fund and currency, and so must those that no day will open. A month without
-money that counts has none either, or each statement would cause the next month's. The id derives
-from organization and month.
+money that counts has none either, or each statement would cause the next month's. Nor has one of
+more funds and currencies (some 500) than an entry can hold. The id derives from organization and
+month.
 """
 
 from collections.abc import Iterable, Sequence

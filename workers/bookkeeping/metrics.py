@@ -17,6 +17,9 @@ batch_requests: Final = Histogram(
     "Requests in one append transaction",
     buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 8000),
 )
+own_entries_refused: Final = Counter(
+    "ledger_own_entries_refused", "Censuses and statements that the database refused"
+)
 size: Final = Gauge("ledger_size", "Entries in the log")
 epoch: Final = Gauge("ledger_writer_epoch", "The epoch of this writer")
 waiting: Final = Gauge("ledger_waiting_requests", "Requests that wait for another entry")

@@ -1,18 +1,22 @@
 """Entries that the writer makes itself when they are due: the day's census, the month's statements.
 
 Rules: each batch of them is computed from the log exactly as it stands before the batch; due is
-what the database's clock, or the last entry if that is later, says; nothing is due twice.
+what the database's clock, or the last entry if that is later, says; nothing is due twice; a fault
+in them stops no other request.
 """
 
 from datetime import datetime
 from typing import Final
 
+import asyncpg
 import structlog
 
 from ledger import census, statement
 from ledger.store import computed
 from ledger.store import pen as store
+from workers.bookkeeping import metrics
 from workers.bookkeeping.recorder import NAME, Recorder
+from workers.runtime.failures import Fault, fault_of
 
 #: Statements in one batch: the requests of others wait for it.
 STATEMENTS_MAX: Final = 500
@@ -28,8 +32,16 @@ async def record_due(recorder: Recorder) -> None:
     clock = await store.read_clock(recorder.connection)
     # What is recorded now has this time, even if the clock was set back a little.
     now = max(clock, state.last_time) if state.last_time else clock
-    await _record_census(recorder, state.platform, clock, now)
-    await _record_statements(recorder, clock, now)
+    try:
+        await _record_census(recorder, state.platform, clock, now)
+        await _record_statements(recorder, clock, now)
+    except asyncpg.PostgresError as error:
+        if fault_of(error) is not Fault.MESSAGE:
+            raise
+        # A fault in what we computed ourselves stops nobody's requests; it is tried again.
+        constraint = getattr(error, "constraint_name", None)
+        _log.error("own_entries_refused", error=type(error).__name__, constraint=constraint)
+        metrics.own_entries_refused.inc()
 
 
 async def _record_census(recorder: Recorder, platform: str, clock: datetime, now: datetime) -> None:

@@ -115,3 +115,27 @@ async def test_sides_that_do_not_match_are_both_refused_and_nothing_is_recorded(
     await until(lambda: stand.database.value(dead), "both sides are set aside")
     assert await stand.database.value("SELECT count(*) FROM ledger.entries") == 2
     assert await stand.database.value("SELECT count(*) FROM ledger.waiting") == 0
+
+
+async def test_a_message_that_the_database_refuses_parts_no_transfer(stand: Stand) -> None:
+    """The batch is halved to find it: what waits in one half is released by the other."""
+    number = random.SystemRandom().getrandbits(64)
+    platform, a = (name("org", f"{letter}{number}") for letter in "PA")
+    transfer = type_id("tra", random_id(datetime.now(UTC)))
+    source, target = (Place(name("fund", of), "Assets:Bank") for of in (platform, a))
+    out, into = movements.transfer(
+        *(transfer, platform, source, a, target, Sum(600, "EUR"), (SHOWN, SHOWN))
+    )
+    first = gift(a, 1)
+    refund = gift(a, 2, kind="refund", donor=None, ref=entry_id(first))
+    poison = gift(a, 3, subject="don\0")
+    geneses = [genesis(platform), genesis(a)]
+    # All are in the topic before the writer comes, so they are one batch.
+    await stand.publish([*geneses, message(into), refund, poison, message(out), first])
+    await stand.start("bookkeeping")
+    recorded = await stand.recorded(6)
+    expected = [*geneses, message(into), refund, message(out), first]
+    assert sorted(recorded) == sorted(map(entry_id, expected))
+    assert await stand.database.value("SELECT count(*) FROM ledger.waiting") == 0
+    refused = "SELECT code FROM messages.set_aside"
+    await until(lambda: stand.database.value(refused), "the poison is set aside")

@@ -168,3 +168,23 @@ async def census(stand: Stand, organization: str, size: int) -> dict[str, Any]:
         "member": {"index": member, "proof": spelled},
         "proof": [canonical.to_base64(one) for one in proof],
     }
+
+
+async def test_own_entries_that_the_database_refuses_stop_nobody(stand: Stand) -> None:
+    platform, a, _ = organizations()
+    await record_at(stand, datetime.now(UTC) - DAY, genesis_request(platform))
+    await stand.database.fetch(
+        "ALTER TABLE ledger.entries ADD CONSTRAINT no_census CHECK (kind <> 'census')"
+    )
+    await stand.start("bookkeeping")
+
+    async def refused() -> bool:
+        return "own_entries_refused" in stand.events()
+
+    await until(refused, "the census is refused")
+    await stand.publish([genesis(a), gift(a, 1)])
+    await stand.recorded(3)
+    assert "writer_interrupted" not in stand.events()
+    await stand.database.fetch("ALTER TABLE ledger.entries DROP CONSTRAINT no_census")
+    await stand.recorded(4)
+    assert (await kinds(stand))[-1] == "census"
