@@ -44,7 +44,7 @@ from workers.gateways.spicedb_gateway import open_spicedb
 from workers.permissions.worker import fill_again
 
 SCHEMA: Final = Path(__file__).parent / "spicedb" / "schema.zed"
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 180.0
 _POLL_S: Final = 0.05
 
 
@@ -267,7 +267,7 @@ class Platform:
             await connection.close()
 
     async def ready(self, name: str) -> None:
-        """Wait until the process says that it is ready; NotReadyError after a minute."""
+        """Wait until the process says that it is ready; NotReadyError after three minutes."""
         await self._wait_for(name, self.health_url(name))
 
     def health_url(self, name: str) -> str:
