@@ -156,7 +156,7 @@ class Rounds:
             self._note_failure(witness, known, answer, checkpoint)
             return
         known.refusals = 0
-        async with self._saving, self._pool.acquire() as connection:
+        async with self._saving, self._pool.acquire() as connection, connection.transaction():
             cosigned[witness.name] = answer.line
             await store.save_cosignature(
                 connection, LOG, str(witness.key), checkpoint.size, answer.line

@@ -109,13 +109,16 @@ async def test_no_redirect_is_followed(log: Log, witness: StandIn) -> None:
         assert not elsewhere.requests
 
 
-@pytest.mark.parametrize("encoding", ["identity", "gzip"])
-async def test_an_endless_answer_is_not_read(log: Log, witness: StandIn, encoding: str) -> None:
-    body = witness.cosign(Checkpoint(SIGNER.key.name, 600, log.signed[600])).encode()
-    body += b"\n" * RESPONSE_BYTES_MAX
-    if encoding == "gzip":
-        body = gzip.compress(body)
-    witness.instead = web.Response(body=body, headers={"Content-Encoding": encoding})
+async def test_an_endless_answer_is_not_read(log: Log, witness: StandIn) -> None:
+    line = witness.cosign(Checkpoint(SIGNER.key.name, 600, log.signed[600]))
+    witness.instead = web.Response(body=line.encode() + b"\n" * RESPONSE_BYTES_MAX)
+    assert isinstance(await log.ask(asked(witness), 0), Refused)
+
+
+async def test_nothing_is_decompressed(log: Log, witness: StandIn) -> None:
+    line = witness.cosign(Checkpoint(SIGNER.key.name, 600, log.signed[600]))
+    body, headers = gzip.compress(line.encode()), {"Content-Encoding": "gzip"}
+    witness.instead = web.Response(body=body, headers=headers)
     assert isinstance(await log.ask(asked(witness), 0), Refused)
 
 
