@@ -11,7 +11,6 @@ from amply_verify.errors import RefusedError, UnreadableError
 from amply_verify.note import Checkpoint, Signer
 from amply_verify.policy import parse_policy
 from amply_verify.source import open_log
-from amply_verify.tiles import pack_bundle
 from amply_verify.trust import Trust
 
 MakeId = Callable[[str, int], str]
@@ -68,21 +67,37 @@ def test_directories_and_urls_are_read_alike(log: Any, trust: Trust, tmp_path: P
         audit_log(open_log(str(tmp_path)), trust)
 
 
-def test_a_policy_is_for_the_checkpoint_that_was_cosigned(
+def cosigned(note: str, witness_signer: Signer) -> bytes:
+    return (note + witness_signer.line(note.partition("\n\n")[0] + "\n", 5)).encode()
+
+
+def test_with_a_policy_the_newest_checkpoint_goes_on_from_the_cosigned_one(
     log: Any, trust: Trust, witness_signer: Signer
 ) -> None:
     policy = parse_policy(f"witness w {witness_signer.key}\nquorum w\n")
-    older = log.note(500)
-    cosigned = older + witness_signer.line(older.partition("\n\n")[0] + "\n", 5)
-    files = log.files() | {"tile/0/001.p/244": b"".join(log.leaves[256:500])}
-    files["tile/entries/001.p/244"] = pack_bundle(log.entries[256:500])
-    files["tile/1/000.p/1"] = files["tile/1/000.p/2"][:32]
-    files["checkpoint.witnessed"] = cosigned.encode()
-    assert audit_log(files.get, trust).signed.checkpoint.size == 600
-    assert audit_log(files.get, Trust(trust.key, policy)).signed.checkpoint.size == 500
+    careful = Trust(trust.key, policy)
+    files = log.files() | {"checkpoint.witnessed": cosigned(log.note(500), witness_signer)}
+    assert audit_log(files.get, trust).witnessed is None
+    # What somebody kept may be newer than what the witnesses have seen by now.
+    report = audit_log(files.get, careful, Kept(checkpoints=[log.note(550)]))
+    assert (report.signed.checkpoint.size, report.witnessed) == (600, 500)
+    assert [who.name for who in report.signed.cosignatures] == [witness_signer.key.name]
     del files["checkpoint.witnessed"]
     with pytest.raises(RefusedError, match="not cosigned by the quorum"):
-        audit_log(files.get, Trust(trust.key, policy))
+        audit_log(files.get, careful)
+
+
+def test_witnesses_who_saw_more_or_another_log_refuse_it(
+    log: Any, trust: Trust, witness_signer: Signer, log_signer: Signer
+) -> None:
+    policy = parse_policy(f"witness w {witness_signer.key}\nquorum w\n")
+    origin = log_signer.key.name
+    for size, fault in ((601, "once had 601"), (500, "not those of back then")):
+        seen = log_signer.sign(Checkpoint(origin, size, b"\1" * 32))
+        files = log.files() | {"checkpoint.witnessed": cosigned(seen, witness_signer)}
+        with pytest.raises(RefusedError, match=fault) as caught:
+            audit_log(files.get, Trust(trust.key, policy))
+        assert caught.value.step == "A6"
 
 
 def test_an_empty_log_is_verified(made_log: Any, audit: Any) -> None:

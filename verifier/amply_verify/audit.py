@@ -40,6 +40,8 @@ class LogReport:
     """How many older checkpoints were compared."""
     claims: int
     """How many receipts and lines of exports were compared."""
+    witnessed: int | None = None
+    """Up to which size the policy's witnesses cosigned it; None when no policy asks for any."""
 
 
 @dataclass(slots=True)
@@ -57,14 +59,17 @@ def audit_log(
     processes: int = 1,
     progress: Progress | None = None,
 ) -> LogReport:
-    """Audit the log whose files `read` gives; raises RefusedError at the first step that fails."""
+    """Audit the log whose files `read` gives; raises RefusedError at the first step that fails.
+
+    With a policy of witnesses, what they cosigned must be a prefix of the newest checkpoint.
+    """
     kept = kept or Kept()
-    signed = check_note(read_note(read, trust), trust)
+    signed, notes, witnessed = _open(read, trust)
     checkpoint = signed.checkpoint
     with closing(Store()) as store:
         chains = LogChains(store)
         others = extend(chains, read, checkpoint, kept.claims, processes, progress)
-        _check_older(kept.checkpoints, checkpoint, read, trust)
+        _check_older((*notes, *kept.checkpoints), checkpoint, read, trust)
         check_claims(kept.claims, others, chains, checkpoint, read, trust)
     return LogReport(
         signed=signed,
@@ -72,7 +77,23 @@ def audit_log(
         censuses=chains.censuses,
         older=len(kept.checkpoints),
         claims=sum(len(claim.indexes) for claim in kept.claims),
+        witnessed=witnessed,
     )
+
+
+def _open(read: ReadFile, trust: Trust) -> tuple[Signed, list[str], int | None]:
+    """A1: the newest checkpoint, with the cosignatures of the newest one that has the policy's.
+
+    That one, if it is another, is the note of an older checkpoint; and its size.
+    """
+    note = read_note(read, trust)
+    signed = check_note(note, trust)
+    if not trust.asks_witnesses:
+        return signed, [], None
+    bare = Trust(trust.key)
+    # Read after the cosigned one, so it is not the older of the two in an honest log.
+    newest = check_note(read_note(read, bare), bare)
+    return Signed(newest.checkpoint, signed.cosignatures), [note], signed.checkpoint.size
 
 
 def extend(

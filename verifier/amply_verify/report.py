@@ -59,8 +59,11 @@ def answer(report: Report, now: datetime) -> Answer:
             "organizations": report.organizations,
             "censuses": report.censuses,
             "older_checkpoints": report.older,
+            "witnessed_size": report.witnessed,
             "compared": report.claims,
         }
+        if report.witnessed is not None:
+            lines.append(f"  its witnesses have seen {report.witnessed} of its entries")
     return Answer(True, value, lines)
 
 
