@@ -5,6 +5,7 @@ is; a finding never ends the check. Memory grows with organizations and funds, n
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from amply_verify import canonical
@@ -13,7 +14,7 @@ from amply_verify.errors import InvalidError
 from amply_verify.kinds import KINDS
 from amply_verify.money import Line, MoneyReader
 from amply_verify.note import Checkpoint
-from amply_verify.source import ReadFile
+from amply_verify.source import ReadFile, open_log
 from amply_verify.tree import Frontier, leaf_hash, root_of
 from ledger.accounts import is_known
 from ledger.census import member_leaf
@@ -24,6 +25,17 @@ from ledger.projection import Books, StoredEntry, Sums
 from ledger.tiles import File, Growth
 
 DONOR: Final = "donor"
+
+
+def published_log(location: str) -> ReadFile:
+    """Reads a log's public files in a folder or at an http(s) address.
+
+    A folder that is not there is one without files: whether there should be some, the check knows.
+    Raises UnreadableError, now or when reading, if what is there cannot be read.
+    """
+    if "://" not in location and not Path(location).exists():
+        return lambda path: None
+    return open_log(location)
 
 
 class Recomputation:

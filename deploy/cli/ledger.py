@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from amply_verify.errors import UnreadableError
-from amply_verify.source import open_log
 from deploy.cli.console import (
     DATA_DEFAULT,
     DataOption,
@@ -26,6 +25,7 @@ from deploy.cli.console import (
 )
 from deploy.deployment import ORIGIN, DataDirectory, role_dsn
 from deploy.operations import store as operations
+from ledger.check import published_log
 from ledger.entry import spell_time
 from ledger.projection import UnreadableEntryError
 from ledger.store import balances as balances_store
@@ -91,14 +91,14 @@ def check(
     Exit status 0 only when all agrees, 1 on any difference, 2 when something cannot be read.
     """
     values = environment(data)
-    folder = Path(values.get("AMPLY_PUBLIC") or data / "public") / "log" / str(LOG)
+    location = f"{values.get('AMPLY_PUBLIC') or data / 'public'}/log/{LOG}"
     origin = values.get("AMPLY_LOG_ORIGIN") or ORIGIN
     columns = (TextColumn("Checking"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=not errors.is_terminal) as progress:
         task = progress.add_task("check")
 
         async def run(connection: Any) -> Report:
-            read = open_log(str(folder)) if folder.is_dir() else None
+            read = await asyncio.to_thread(published_log, location)
             return await checking.check(
                 *(connection, LOG, origin, read),
                 lambda done, size: progress.update(task, completed=done, total=size),

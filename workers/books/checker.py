@@ -6,7 +6,6 @@ is mended here, since what differs is evidence.
 
 import asyncio
 import time
-from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -14,7 +13,7 @@ import structlog
 from prometheus_client import Gauge
 
 from amply_verify.errors import UnreadableError
-from amply_verify.source import open_log
+from ledger.check import published_log
 from ledger.store import checking
 from ledger.store.checking import Report
 from ledger.store.pen import NoSuchLogError
@@ -35,13 +34,13 @@ _finished = Gauge("ledger_check_finished_timestamp_seconds", "When the last chec
 
 
 class Checker:
-    """Checks until `stopping` is set. `folder` holds the log's public files."""
+    """Checks until `stopping` is set. `location` is where the log is published."""
 
-    def __init__(self, dsn: str, log: int, origin: str, folder: Path, period_s: float) -> None:
+    def __init__(self, dsn: str, log: int, origin: str, location: str, period_s: float) -> None:
         self._dsn = dsn
         self._number = log
         self._origin = origin
-        self._folder = folder
+        self._location = location
         self._period_s = period_s
 
     async def run(self, stopping: asyncio.Event, health: Health) -> None:
@@ -62,9 +61,7 @@ class Checker:
             await wait(stopping, self._period_s)
 
     async def _check(self, health: Health) -> Report:
-        read = (
-            await asyncio.to_thread(open_log, str(self._folder)) if self._folder.is_dir() else None
-        )
+        read = await asyncio.to_thread(published_log, self._location)
         connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=600)
         try:
             return await checking.check(

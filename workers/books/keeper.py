@@ -1,7 +1,6 @@
 """The process `books`: the sums behind the writer, and the check of everything once a day."""
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from workers.books.checker import PERIOD_S, Checker
@@ -17,11 +16,10 @@ async def run(settings: Settings) -> None:
     """Keep the books until told to stop."""
     variables = settings.variables
     origin = required(variables, "AMPLY_LOG_ORIGIN", "the log's origin, <host>/log/0")
-    public = required(variables, "AMPLY_PUBLIC", "the folder of public files")
+    public = required(variables, "AMPLY_PUBLIC", "the folder or address of public files")
     period_s = seconds(variables, "AMPLY_CHECK_S", PERIOD_S)
-    folder = Path(public, "log", str(LOG))
     projector = Projector(settings.postgres, LOG)
-    checker = Checker(settings.postgres, LOG, origin, folder, period_s)
+    checker = Checker(settings.postgres, LOG, origin, f"{public}/log/{LOG}", period_s)
     health = Health()
     health.checks["summing_up"] = projector.is_following
     async with running(settings, health) as stopping, asyncio.TaskGroup() as tasks:

@@ -4,6 +4,9 @@ import pytest
 
 from tests.engines import LoopThread
 from tests.ledger.database import Database
+from tests.ledger.store.checked import kept
+
+__all__ = ["database", "kept"]
 
 
 @pytest.fixture

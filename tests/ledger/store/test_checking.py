@@ -1,24 +1,15 @@
-"""The check of everything finds every difference, and nothing where there is none."""
+"""The check of everything finds each difference in what is stored, and none where there is none."""
 
-from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from amply_verify.note import Signer
 from amply_verify.source import open_log
-from ledger.checkpoint import sign, verifier_key_file
-from ledger.projection import Reader
-from ledger.store import checking, checkpoints, pen, projections
-from ledger.store.checking import Report
-from ledger.tiles import Growth
-from tests.engines import LoopThread
-from tests.ledger.database import Database, append
-from tests.ledger.making import NOON, ORIGIN, donation, genesis, name, refund
+from ledger.store import checking
+from tests.ledger.database import Database
+from tests.ledger.making import ORIGIN, name
+from tests.ledger.store.checked import PUBLISHED, A, Kept, report_of
 
-A, B, PLATFORM = (name("org", letter) for letter in "ABP")
 #: As a superuser who wants to leave no trace would: triggers and constraints off.
 UNGUARD = """
     ALTER TABLE ledger.entries DISABLE TRIGGER ALL;
@@ -27,74 +18,6 @@ UNGUARD = """
     ALTER TABLE ledger.entries DROP CONSTRAINT hash_of_bytes;
 """
 SHOWN = "index = 3"
-PUBLISHED = 290
-
-
-async def fill(database: Database, folder: Path) -> None:
-    """300 entries over some weeks in all visibilities, summed up to 280, published to 290."""
-    kinds = ("public_full", "public_aggregated", "internal_only")
-    gifts = [
-        donation(A if number % 3 else B, number, visibility=kinds[number % 4 % 3])
-        for number in range(296)
-    ]
-    requests = [genesis(PLATFORM), genesis(A), genesis(B), *gifts, refund(A, "r", name("ent", 1))]
-    async with database.connect("bookkeeping") as connection:
-        for start in range(0, 300, 30):
-            held = await pen.take(connection, 0, ORIGIN, "test")
-            moment = NOON + start * timedelta(hours=3)
-            await append(connection, held, requests[start : start + 30], moment)
-    async with database.connect("books") as connection:
-        assert await projections.advance(connection, 0, 0, 280, Reader()) == 280
-    await publish(database, folder)
-
-
-async def publish(database: Database, folder: Path) -> None:
-    signer = Signer(ORIGIN, bytes(32))
-    rows = await database.fetch("SELECT bytes FROM ledger.entries ORDER BY index")
-    growth = Growth()
-    async with database.connect("checkpoints") as connection:
-        for size in (100, PUBLISHED):
-            files = growth.extend([row["bytes"] for row in rows[growth.size : size]])
-            for file in files:
-                path = folder / file.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(file.data)
-            note = sign([signer], size, growth.root())
-            head = checkpoints.Head(1, size, growth.root())
-            await checkpoints.insert(connection, 0, head, note)
-            await checkpoints.mark_published(connection, 0, size)
-    (folder / "checkpoint").write_text(note)
-    (folder / "vkey").write_bytes(verifier_key_file(str(signer.key)))
-
-
-Kept = tuple[Database, Path]
-
-
-@pytest.fixture(scope="module")
-def kept(
-    postgres_database: Callable[[], str],
-    engine_loop: LoopThread,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Kept:
-    """A ledger that no test of this module leaves changed."""
-    database, folder = Database(postgres_database()), tmp_path_factory.mktemp("log")
-    engine_loop.run(database.prepare())
-    engine_loop.run(fill(database, folder))
-    return database, folder
-
-
-async def report_of(kept: Kept, *statements: str) -> Report:
-    """The report on the database with these statements applied, which are then undone."""
-    database, folder = kept
-    async with database.connect() as connection:
-        transaction = connection.transaction(isolation="repeatable_read")
-        await transaction.start()
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-            return await checking.check(connection, 0, ORIGIN, open_log(str(folder)))
-        finally:
-            await transaction.rollback()
 
 
 async def test_all_of_it_agrees_for_the_role_that_checks(kept: Kept) -> None:
@@ -270,67 +193,3 @@ async def test_findings_are_bounded_and_all_are_counted(kept: Kept) -> None:
     kept_of_openings = [one for one in report.findings.kept if one.code == "opening"]
     assert len(kept_of_openings) == 20
     assert report.findings.counts["opening"] > 100
-
-
-FILES: dict[str, tuple[str, Callable[[Path], Any], str]] = {
-    "a tile": (
-        "tile/0/000",
-        lambda path: path.write_bytes(bytes(32) + path.read_bytes()[32:]),
-        "tile/0/000 is not made of the stored entries",
-    ),
-    "a bundle": (
-        "tile/entries/000",
-        lambda path: path.write_bytes(path.read_bytes().replace(b"2500", b"2600")),
-        "tile/entries/000 is not made of the stored entries",
-    ),
-    "a partial bundle": (
-        "tile/entries/001.p/34",
-        lambda path: path.unlink(),
-        "tile/entries/001.p/34 is missing",
-    ),
-    "a partial tile above": (
-        "tile/1/000.p/1",
-        lambda path: path.write_bytes(bytes(32)),
-        "tile/1/000.p/1 is not made",
-    ),
-    "a signature": (
-        "checkpoint",
-        lambda path: path.write_text(path.read_text().replace(f"\n{PUBLISHED}\n", "\n289\n")),
-        "the published checkpoint is not right",
-    ),
-    "another tree of the same size": (
-        "checkpoint",
-        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], PUBLISHED, bytes(32))),
-        "do not lead to the root of the published checkpoint",
-    ),
-    "more than there is": (
-        "checkpoint",
-        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], 301, bytes(32))),
-        "301 entries are published, the database holds 300",
-    ),
-    "less than there was": (
-        "checkpoint",
-        lambda path: path.write_text(sign([Signer(ORIGIN, bytes(32))], 10, bytes(32))),
-        "size 290 was published, the files show 10",
-    ),
-    "nothing": (
-        "checkpoint",
-        lambda path: path.unlink(),
-        "size 290 was published, no file shows it",
-    ),
-    "no key": ("vkey", lambda path: path.unlink(), "there is no vkey beside it"),
-}
-
-
-@pytest.mark.parametrize("what", FILES)
-async def test_it_finds_in_what_is_published(kept: Kept, what: str) -> None:
-    path, change, words = FILES[what]
-    file = kept[1] / path
-    before = file.read_bytes()
-    try:
-        change(file)
-        report = await report_of(kept)
-    finally:
-        file.write_bytes(before)
-    found = [one.message for one in report.findings.kept if one.code == "published"]
-    assert any(words in message for message in found), report.findings.kept
