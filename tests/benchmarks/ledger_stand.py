@@ -19,7 +19,9 @@ from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
 from deploy.embedded import Engines
 from deploy.embedded.cache import default_cache
+from deploy.key_rotation import KeyFile
 from deploy.postgres import migrate
+from ledger.key_file import SigningKey
 from topics import codec
 from topics.codec import Record
 from topics.provision import provision
@@ -28,6 +30,7 @@ from topics.registry import CHECKPOINTS_PUBLISHED, ENTRIES_RECORDED, ENTRIES_REQ
 
 ORIGIN = "localhost/log/0"
 SECRET = b"benchmark"
+PASSPHRASE = b"sixteen bytes or more"
 CHUNK = 2_000
 PUBLISHED = "SELECT coalesce(max(size), 0) FROM ledger.publications"
 LINES = (
@@ -87,8 +90,10 @@ class LedgerStand:
         self.dsn, self.kafka, self.public = dsn, kafka, folder / "public"
         self._engines = engines
         self._folder = folder
-        self._key = folder / "log.key"
-        self._key.write_text("07" * 32 + "\n")
+        self._key, self._passphrase = folder / "log.key", folder / "passphrase"
+        self._passphrase.write_bytes(PASSPHRASE + b"\n")
+        key = SigningKey(bytes([7]) * 32, datetime.now(UTC))
+        KeyFile(self._key, PASSPHRASE, ORIGIN).write([key])
 
     def role_dsn(self, role: str) -> str:
         host = self.dsn.rpartition("@")[2]
@@ -109,6 +114,7 @@ class LedgerStand:
             "AMPLY_KAFKA": self.kafka,
             "AMPLY_LOG_ORIGIN": ORIGIN,
             "AMPLY_LOG_KEY": str(self._key),
+            "AMPLY_LOG_PASSPHRASE": str(self._passphrase),
             "AMPLY_PUBLIC": str(self.public),
         }
         with (self._folder / f"{name}.log").open("ab") as log:
@@ -134,7 +140,7 @@ class LedgerStand:
 
     async def until_published(self, size: int) -> None:
         """Wait until a checkpoint over so many entries is public."""
-        async with asyncio.timeout(3600):
+        async with asyncio.timeout(600):
             while True:
                 if await self.value(PUBLISHED) >= size:
                     return
