@@ -93,9 +93,9 @@ class Postgres:
             launched(self.name, self.child)
             if await answers(self.child, lambda: answers_sql(self.dsn), READY_DEADLINE_S):
                 return
-            words = self.child.last_words()
             await self.child.kill()
-            if "shared memory block" not in words:
+            words = self.child.last_words()
+            if "shared memory block" not in self.child.words():
                 break
             await asyncio.sleep(LAUNCH_PAUSE_S)
         raise EngineStartError(f"PostgreSQL did not start, see {self._log}: {words}")

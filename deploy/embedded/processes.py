@@ -20,6 +20,7 @@ from deploy.embedded.privileges import Account
 POLL_S = 0.02
 STOP_DEADLINE_S = 10
 LOG_BYTES_MAX = 10 * 1024 * 1024
+WORDS_BYTES_MAX = 100_000
 LAUNCH = Path(__file__).with_name("launch.py")
 
 
@@ -72,6 +73,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         bound_log(log)
         with log.open("ab") as output:
+            self._log_start = output.tell()
             self.process = subprocess.Popen(
                 launcher(command, stop_signal, account),
                 cwd=folder,
@@ -108,13 +110,19 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
 
-    def last_words(self) -> str:
-        """The last lines of the log, for the error that reports a failed start."""
+    def words(self) -> str:
+        """What was logged since this launch. A killed server's children may write there as well,
+        even after it.
+        """
         try:
-            tail = self.log.read_bytes()[-2000:].decode(errors="replace")
+            logged = self.log.read_bytes()[self._log_start :]
         except OSError:
             return ""
-        return " | ".join(tail.strip().splitlines()[-3:])
+        return logged[-WORDS_BYTES_MAX:].decode(errors="replace").strip()
+
+    def last_words(self) -> str:
+        """The last lines of the log, for the error that reports a failed start."""
+        return " | ".join(self.words().splitlines()[-3:])
 
 
 # Called with an engine's name as soon as its process exists, before it is ready.

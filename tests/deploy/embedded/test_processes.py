@@ -52,6 +52,17 @@ async def test_the_log_tells_why_a_child_ended(tmp_path: Path) -> None:
     assert process_identity(child.pid) is None
 
 
+async def test_why_a_child_ended_is_found_among_what_others_logged_after_it(tmp_path: Path) -> None:
+    earlier = start(tmp_path, "print('an earlier launch')")
+    assert await until(lambda: not earlier.alive, 20)
+    child = start(tmp_path, "raise SystemExit('shared memory block')")
+    assert await until(lambda: not child.alive, 20)
+    with (tmp_path / "log").open("a") as log:
+        log.write("a child of the killed server ends\n" * 5)
+    assert child.words().startswith("shared memory block")
+    assert "earlier" not in child.words()
+
+
 async def test_children_of_a_killed_starter_end(tmp_path: Path) -> None:
     starter = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", STARTER, str(tmp_path)),
