@@ -5,6 +5,7 @@ from typing import Any, Final
 from contracts.checkpoints import CheckpointPublished
 from contracts.donations import DonationRequested
 from contracts.entries import EntryRecorded, EntryRequested
+from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from contracts.messages import MessageRefused
 from contracts.payments import (
     PaymentActionRequired,
@@ -28,6 +29,20 @@ STRIPE_EVENTS: Final = Topic(
     body=StripeEventReceived,
     kind="fact",
     senders=frozenset({"edge"}),
+    key=lambda message: f"{message.body.account}/{message.body.object}",
+)
+PAYMENTS_LOOK_REQUESTED: Final = Topic(
+    name="payments.look_requested.v1",
+    body=PaymentLookRequested,
+    kind="command",
+    senders=frozenset({"operations", "payouts"}),
+    key=lambda message: f"{message.body.account}/{message.body.object}",
+)
+PAYOUTS_LOOK_REQUESTED: Final = Topic(
+    name="payouts.look_requested.v1",
+    body=PayoutLookRequested,
+    kind="command",
+    senders=frozenset({"operations"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
 )
 PAYMENTS_PROCESSING: Final = Topic(
@@ -62,7 +77,7 @@ ENTRIES_REQUESTED: Final = Topic(
     name="entries.requested.v1",
     body=EntryRequested,
     kind="command",
-    senders=frozenset({"bookkeeping", "edge", "fees", "operations", "payouts"}),
+    senders=frozenset({"bookkeeping", "edge", "fees", "operations", "payments", "payouts"}),
     key=lambda message: message.organization,
     partition=lambda message: 0,  # The partition is the log's number; there is one log so far.
     partitions=1,
@@ -115,6 +130,8 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
     for topic in (
         DONATIONS_REQUESTED,
         STRIPE_EVENTS,
+        PAYMENTS_LOOK_REQUESTED,
+        PAYOUTS_LOOK_REQUESTED,
         PAYMENTS_PROCESSING,
         PAYMENTS_ACTION_REQUIRED,
         PAYMENTS_FAILED,

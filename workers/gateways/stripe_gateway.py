@@ -79,7 +79,7 @@ class StripeGateway:
         except AmountNotRepresentableError:
             return Declined("amount_not_accepted")
         try:
-            body = await self._ask(
+            body = await self.ask(
                 "post",
                 "/v1/payment_intents",
                 account,
@@ -100,7 +100,7 @@ class StripeGateway:
     async def find_intent(self, account: str, donation: str) -> Intent | AccessRevoked | None:
         """The intent that carries this donation in its metadata, whenever it was created."""
         try:
-            body = await self._ask(
+            body = await self.ask(
                 "get",
                 "/v1/payment_intents/search",
                 account,
@@ -117,16 +117,16 @@ class StripeGateway:
         """The intent `pi_…`, or that of the charge `ch_…`, with charge and balance transaction."""
         try:
             if not found.startswith("pi_"):
-                charge = await self._ask("get", f"/v1/charges/{found}", account)
+                charge = await self.ask("get", f"/v1/charges/{found}", account)
                 if not isinstance(charge.get("payment_intent"), str):
                     return Missing()
                 found = charge["payment_intent"]
             path = f"/v1/payment_intents/{found}"
-            return read_intent(await self._ask("get", path, account, expand=_EXPAND))
+            return read_intent(await self.ask("get", path, account, expand=_EXPAND))
         except stripe.PermissionError:
             return AccessRevoked()
         except stripe.InvalidRequestError as error:
-            return _missing(error)
+            return missing(error)
         except AmountNotRepresentableError as error:
             raise Refused("currency_not_supported", str(error)) from error
 
@@ -134,17 +134,20 @@ class StripeGateway:
         """The payout `po_…` with its balance transaction."""
         try:
             path = f"/v1/payouts/{payout}"
-            return read_payout(
-                await self._ask("get", path, account, expand=["balance_transaction"])
-            )
+            return read_payout(await self.ask("get", path, account, expand=["balance_transaction"]))
         except stripe.PermissionError:
             return AccessRevoked()
         except stripe.InvalidRequestError as error:
-            return _missing(error)
+            return missing(error)
         except AmountNotRepresentableError as error:
             raise Refused("currency_not_supported", str(error)) from error
 
-    async def _ask(self, method: str, path: str, account: str, **parameters: Any) -> Any:
+    async def ask(self, method: str, path: str, account: str, **parameters: Any) -> Any:
+        """One call on a connected account; the answer as parsed JSON.
+
+        A final no stays the library's error (CardError, PermissionError, InvalidRequestError), as
+        does a failure of Stripe's that it keeps for the key (APIError). `Transient`: unknown.
+        """
         try:
             response = await self._client.raw_request_async(
                 method, path, stripe_account=account, **parameters
@@ -156,7 +159,7 @@ class StripeGateway:
         except stripe.StripeError as error:
             if isinstance(error, stripe.APIError) and _is_replayed(error):
                 raise
-            raise Transient(_spell(error)) from error
+            raise Transient(spell_error(error)) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             # The library leaves errors while it reads an answer's body as they are.
             raise Transient(f"no answer from Stripe: {type(error).__name__}") from error
@@ -164,21 +167,21 @@ class StripeGateway:
 
 
 def _declined(error: stripe.StripeError) -> Declined:
-    intent = _error_of(error).get("payment_intent")
+    intent = error_of(error).get("payment_intent")
     payment_intent = intent.get("id") if isinstance(intent, Mapping) else None
     if isinstance(error, stripe.CardError):
-        decline_code = _error_of(error).get("decline_code") or error.code
+        decline_code = error_of(error).get("decline_code") or error.code
         return Declined("card_declined", decline_code, payment_intent)
     if isinstance(error, stripe.PermissionError):
         return Declined("account_unavailable")
-    parameter, code = _error_of(error).get("param") or "", error.code or ""
+    parameter, code = error_of(error).get("param") or "", error.code or ""
     if not parameter and not code:  # How Stripe says that an account may not take charges.
         return Declined("account_unavailable")
     for table, word in ((_BY_CODE, code), (_BY_PARAMETER, parameter)):
         for start, failure in table.items():
             if word.startswith(start):
                 return Declined(failure, payment_intent=payment_intent)
-    raise Refused("stripe_refused", _spell(error)) from error
+    raise Refused("stripe_refused", spell_error(error)) from error
 
 
 def _is_replayed(error: stripe.StripeError) -> bool:
@@ -187,19 +190,22 @@ def _is_replayed(error: stripe.StripeError) -> bool:
     return replayed and (error.http_status or 0) >= 500
 
 
-def _missing(error: stripe.InvalidRequestError) -> Missing:
+def missing(error: stripe.InvalidRequestError) -> Missing:
+    """That the account has no such object; `Refused` when Stripe means something else."""
     if error.http_status == 404:
         return Missing()
-    raise Refused("stripe_refused", _spell(error)) from error
+    raise Refused("stripe_refused", spell_error(error)) from error
 
 
-def _error_of(error: stripe.StripeError) -> Mapping[str, Any]:
+def error_of(error: stripe.StripeError) -> Mapping[str, Any]:
+    """Stripe's own description of an error (API, "Errors"); empty when there is none."""
     body = error.json_body
     inner = body.get("error") if isinstance(body, Mapping) else None
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _spell(error: stripe.StripeError) -> str:
+def spell_error(error: stripe.StripeError) -> str:
+    """What a log may say about an error."""
     # Stripe's message may quote what a donor typed: type, status and code say enough.
     return f"Stripe: {type(error).__name__}, status {error.http_status}, code {error.code}"
 

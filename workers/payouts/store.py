@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from contracts.identifiers import type_id
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics.outbox import AnyConnection
 from workers.gateways.database import Pool
-from workers.payouts.decisions import Ignored, Owner, Paid
+from workers.payouts.decisions import Ignored, Owner, Paid, paid_id
 
 OWNER: Final = """
     SELECT stripe_account, visibility, public_after_days FROM read.organizations WHERE id = $1
@@ -16,10 +17,11 @@ FUNDS: Final = """
     SELECT currency, id FROM read.funds WHERE organization = $1 AND is_default
 """
 MOVE: Final = """
-    INSERT INTO payouts.movements (organization, payout, status, balance_transaction)
-    VALUES ($1, $2, 'paid', $3)
-    ON CONFLICT (organization, payout, status) DO NOTHING
-    RETURNING payout
+    INSERT INTO payouts.movements (organization, account, balance_transaction, category, source,
+        fund, currency, amount_minor, fee_minor, net_minor, entry, occurred_at)
+    VALUES ($1, $2, $3, 'payout', $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (balance_transaction, fund, organization) DO NOTHING
+    RETURNING source
 """
 IGNORE: Final = """
     INSERT INTO payouts.ignored_events (event, event_type, organization, account, object, reason)
@@ -43,9 +45,23 @@ async def note_paid(
     """Note payouts as passed on to the ledger; the ids that were news."""
     news = set()
     for message, verdict in paid:
-        payout = verdict.payout
-        transaction = payout.balance_transaction.id
-        if await connection.fetchval(MOVE, message.organization, payout.id, transaction):
+        payout, account = verdict.payout, message.body.account
+        transaction, entry = payout.balance_transaction, verdict.entry
+        assert entry.postings is not None
+        if await connection.fetchval(
+            MOVE,
+            message.organization,
+            account,
+            transaction.id,
+            payout.id,
+            entry.postings[0].fund,
+            transaction.currency,
+            transaction.amount_minor,
+            transaction.fee_minor + transaction.platform_fee_minor,
+            transaction.net_minor,
+            type_id("ent", paid_id(account, payout)),
+            payout.created,
+        ):
             news.add(payout.id)
     return news
 
