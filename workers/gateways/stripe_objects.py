@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from contracts.payments import FailureCode
@@ -10,8 +11,25 @@ from workers.gateways.stripe_amounts import from_stripe
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """One line of `fee_details`, in the balance transaction's currency; negative: given back.
+
+    `kind` is Stripe's word: application_fee (the platform's), stripe_fee, tax or
+    payment_method_passthrough_fee. Source: Stripe API, "The balance transaction object".
+    """
+
+    kind: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceTransaction:
-    """What a movement did to the account's balance: `net_minor` = `amount_minor` − all fees."""
+    """What a movement did to the account's balance: `net_minor` = `amount_minor` − all fees.
+
+    `fee_minor` is the sum of `fees` without the platform's, which is `platform_fee_minor`.
+    `category` is Stripe's `reporting_category`, `source` the object that moved the money,
+    `exchange_rate` a decimal string: settled / presented, in Stripe's units.
+    """
 
     id: str
     currency: str
@@ -19,6 +37,11 @@ class BalanceTransaction:
     fee_minor: int
     platform_fee_minor: int
     net_minor: int
+    created: datetime
+    category: str
+    source: str | None = None
+    exchange_rate: str | None = None
+    fees: tuple[Fee, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +143,24 @@ def read_payout(body: Mapping[str, Any]) -> Payout:
 def read_balance_transaction(body: Mapping[str, Any]) -> BalanceTransaction:
     """A balance transaction; the part of its fee that is the platform's is told apart."""
     currency = body["currency"].upper()
-    platform_fee = sum(
-        part["amount"]
-        for part in body.get("fee_details") or ()
-        if part["type"] == "application_fee"
+    fees = tuple(
+        Fee(line["type"], from_stripe(line["amount"], currency))
+        for line in body.get("fee_details") or ()
     )
+    platform_fee_minor = sum(fee.amount_minor for fee in fees if fee.kind == "application_fee")
+    source, rate = body.get("source"), body.get("exchange_rate")
     return BalanceTransaction(
         id=body["id"],
         currency=currency,
         amount_minor=from_stripe(body["amount"], currency),
-        fee_minor=from_stripe(body["fee"] - platform_fee, currency),
-        platform_fee_minor=from_stripe(platform_fee, currency),
+        fee_minor=from_stripe(body["fee"], currency) - platform_fee_minor,
+        platform_fee_minor=platform_fee_minor,
         net_minor=from_stripe(body["net"], currency),
+        created=read_time(body["created"]),
+        category=body["reporting_category"],
+        source=source["id"] if isinstance(source, Mapping) else source,
+        exchange_rate=None if rate is None else format(Decimal(repr(rate)), "f"),
+        fees=fees,
     )
 
 

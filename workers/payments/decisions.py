@@ -7,7 +7,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from contracts.donations import DonationRequested
-from contracts.identifiers import business_id, parse_type_id, time_of
+from contracts.identifiers import business_id, caused_id, parse_type_id, time_of, type_id
 from contracts.message import Envelope
 from contracts.payments import FailureCode, PaymentCaptured, PaymentFailed
 from contracts.stripe_events import StripeEventReceived
@@ -233,6 +233,11 @@ def captured_fact(account: str, captured: Captured) -> PaymentCaptured:
 def captured_id(account: str, charge: Charge) -> UUID:
     """The id of that fact, whichever event showed it."""
     return business_id(charge.created, f"stripe:{account}:charge:{charge.id}:captured")
+
+
+def donation_entry(account: str, charge: Charge) -> str:
+    """The id of the gift's entry: what later entries about the charge refer to."""
+    return type_id("ent", caused_id(captured_id(account, charge), "entries.requested.v1"))
 
 
 def failed_fact(failed: Failed) -> PaymentFailed:

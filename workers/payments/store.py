@@ -13,13 +13,11 @@ from workers.gateways.database import Pool, tenant
 from workers.payments.decisions import (
     AccessChanged,
     Attempt,
-    Captured,
     Elsewhere,
     Ignored,
     Progress,
     State,
 )
-from workers.runtime.worker import Refused
 
 # Rows are found by LATERAL subqueries that the planner cannot merge: until a table has statistics,
 # and in a cached plan long after, it would rather read all rows of an organization.
@@ -105,30 +103,6 @@ ADVANCE: Final = """
     WHERE a.organization = m.organization AND a.donation = m.donation
         AND a.state < m.state
     RETURNING a.donation
-"""
-CAPTURE: Final = """
-    WITH moves AS (
-        SELECT DISTINCT ON (organization, donation) *
-        FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-            AS m (organization, donation, payment_intent, charge, balance_transaction)
-        ORDER BY organization, donation
-    ), locked AS (
-        SELECT found.* FROM moves AS m CROSS JOIN LATERAL (
-            SELECT a.organization, a.donation FROM payments.attempts AS a
-            WHERE a.organization = m.organization AND a.donation = m.donation FOR UPDATE
-        ) AS found
-    )
-    UPDATE payments.attempts AS a
-    SET state = 'captured', payment_intent = m.payment_intent, charge = m.charge,
-        balance_transaction = m.balance_transaction
-    FROM moves AS m JOIN locked USING (organization, donation)
-    WHERE a.organization = m.organization AND a.donation = m.donation
-        AND a.state < 'captured'
-    RETURNING a.payment_intent
-"""
-CAPTURED: Final = """
-    SELECT payment_intent FROM payments.attempts
-    WHERE organization = ANY ($1) AND payment_intent = ANY ($2) AND state = 'captured'
 """
 SECRETS: Final = """
     INSERT INTO payments.client_secrets (organization, donation, ciphertext)
@@ -231,33 +205,6 @@ async def advance(connection: AnyConnection, moves: Sequence[Move]) -> set[str]:
         return set()
     columns = [list(column) for column in zip(*moves, strict=True)]
     return {row["donation"] for row in await connection.fetch(ADVANCE, *columns)}
-
-
-async def capture(
-    connection: AnyConnection, captures: Sequence[tuple[Envelope[StripeEventReceived], Captured]]
-) -> set[str]:
-    """Note that gifts are paid; the payment intents that were news.
-
-    Refused when a gift turns out to be paid by another intent, in this batch or meanwhile.
-    """
-    if not captures:
-        return set()
-    organizations = [message.organization for message, _ in captures]
-    intents = [captured.payment_intent for _, captured in captures]
-    rows = await connection.fetch(
-        CAPTURE,
-        organizations,
-        [captured.request.donation for _, captured in captures],
-        intents,
-        [captured.charge.id for _, captured in captures],
-        [captured.balance_transaction.id for _, captured in captures],
-    )
-    moved = {row["payment_intent"] for row in rows}
-    if moved != set(intents):
-        known = await connection.fetch(CAPTURED, organizations, intents)
-        if {row["payment_intent"] for row in known} != set(intents):
-            raise Refused("second_payment", "the gift was paid by another payment intent")
-    return moved
 
 
 async def keep_secrets(

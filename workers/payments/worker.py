@@ -10,7 +10,7 @@ from contracts.stripe_events import StripeEventReceived
 from topics import registry
 from topics.failpoints import reach
 from workers.gateways.stripe_objects import Declined, Intent
-from workers.payments import decisions, signals, store
+from workers.payments import decisions, signals, store, store_captures
 from workers.payments.decisions import AccessChanged, Captured, Failed, Ignored, Progress, Verdict
 from workers.payments.resources import Payments, open_payments
 from workers.runtime.worker import Act, Transaction, Transient, Worker
@@ -93,7 +93,7 @@ async def record_events(
     await store.change_access(connection, access)
     await store.ignore(connection, ignored)
     signals.tell_ignored(ignored)
-    paid = await store.capture(connection, captures)
+    paid = await store_captures.capture(connection, captures)
     for message, captured in captures:
         if captured.payment_intent in paid:
             paid.remove(captured.payment_intent)

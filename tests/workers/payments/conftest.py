@@ -66,6 +66,12 @@ class Scene:
         )
         return rows[0]
 
+    async def movements(self) -> list[dict[str, Any]]:
+        return await self.bench.fetch(
+            "SELECT * FROM payments.movements WHERE organization = $1 ORDER BY requested_at",
+            self.organization,
+        )
+
     async def ignored(self) -> list[str]:
         rows = await self.bench.fetch(
             "SELECT reason FROM payments.ignored_events WHERE organization = $1 ORDER BY event",

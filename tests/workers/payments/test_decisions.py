@@ -21,8 +21,9 @@ from workers.runtime.worker import Refused, Transient
 ORGANIZATION, FUND = new("org"), new("fund")
 GIFT = gift(ORGANIZATION, FUND).body
 EVENT = event(ORGANIZATION, "acct_1", "payment_intent.succeeded", "pi_1")
-TRANSACTION = BalanceTransaction("txn_1", "EUR", 2500, 63, 0, 2437)
-CHARGE = Charge("ch_1", datetime(2027, 1, 1, tzinfo=UTC), TRANSACTION)
+CREATED = datetime(2027, 1, 1, tzinfo=UTC)
+TRANSACTION = BalanceTransaction("txn_1", "EUR", 2500, 63, 0, 2437, CREATED, "charge", "ch_1")
+CHARGE = Charge("ch_1", CREATED, TRANSACTION)
 INTENT = Intent(
     "pi_1", "succeeded", 2500, "EUR", GIFT.donation, ORGANIZATION, "pi_1_secret", None, CHARGE
 )
@@ -90,7 +91,8 @@ def test_captured_by_this_intent_already() -> None:
             replace(
                 INTENT,
                 charge=replace(
-                    CHARGE, balance_transaction=BalanceTransaction("t", "EUR", 2400, 63, 0, 2337)
+                    CHARGE,
+                    balance_transaction=replace(TRANSACTION, amount_minor=2400, net_minor=2337),
                 ),
             ),
             "balance_mismatch",

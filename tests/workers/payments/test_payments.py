@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.identifiers import random_id, time_of
+from contracts.identifiers import caused_id, random_id, time_of, type_id
 from contracts.payments import (
     PaymentActionRequired,
     PaymentCaptured,
@@ -41,10 +41,19 @@ async def test_gift_is_charged_directly_and_captured_with_stripes_own_figures(
     assert body.gross_minor == 2500 == body.fee_minor + body.net_minor
     assert body.fee_minor > 0 == body.platform_fee_minor
     assert captured.time == body.captured_at == time_of(captured.id)
+    [movement] = await scene.movements()
+    assert (movement["category"], movement["source"]) == ("charge", body.charge)
+    assert (movement["balance_transaction"], movement["fund"]) == (
+        body.balance_transaction,
+        scene.fund,
+    )
+    assert (movement["amount_minor"], movement["net_minor"]) == (2500, body.net_minor)
+    assert movement["entry"] == type_id("ent", caused_id(captured.id, "entries.requested.v1"))
     # Another event about the same charge, and the same gift again, say nothing new.
     again = scene.event("charge.updated", body.charge)
     assert await scene.settle(again, told, promised, replace(promised, id=told.id)) == []
     assert len(await scene.sandbox.intents(scene.account)) == 1
+    assert await scene.movements() == [movement]
 
 
 async def test_gift_whose_outcome_is_known_is_not_asked_about_again(scene: Scene) -> None:

@@ -5,12 +5,13 @@ millisecond a gift at 400 gifts, growing with their number.
 """
 
 import re
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
 from tests.workers.bench import Bench, new
-from workers.payments import store
+from workers.payments import store, store_captures
 
 ROWS = 2000
 FILL = """
@@ -21,7 +22,13 @@ FILL = """
 #: Statement -> its arguments for a batch of one row.
 STATEMENTS = {
     "ADVANCE": (store.ADVANCE, (["don_1"], ["failed"], ["pi_1"])),
-    "CAPTURE": (store.CAPTURE, (["don_1"], ["pi_1"], ["ch_1"], ["txn_1"])),
+    "CAPTURE": (
+        store_captures.CAPTURE,
+        (
+            *(["don_1"], ["pi_1"], ["ch_1"], ["txn_1"], ["acct_1"], ["fund_1"], ["EUR"]),
+            *([2500], [63], [2437], ["ent_1"], [datetime(2027, 3, 1, tzinfo=UTC)]),
+        ),
+    ),
     "OPEN": (store.OPEN, (["don_1"], [b"{}"])),
     "BY_OBJECT": (store.BY_OBJECT, (["pi_1"],)),
 }

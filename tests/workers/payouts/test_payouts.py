@@ -19,8 +19,9 @@ from workers.runtime.worker import Refused
 
 FUND = new("fund")
 OWNER = Owner("acct_1", "public_full", 365, {"EUR": FUND})
-TRANSACTION = BalanceTransaction("txn_1", "EUR", -9000, 0, 0, -9000)
-PAYOUT = Payout("po_1", datetime(2027, 1, 2, tzinfo=UTC), TRANSACTION)
+CREATED = datetime(2027, 1, 2, tzinfo=UTC)
+TRANSACTION = BalanceTransaction("txn_1", "EUR", -9000, 0, 0, -9000, CREATED, "payout", "po_1")
+PAYOUT = Payout("po_1", CREATED, TRANSACTION)
 EVENT = event(new("org"), "acct_1", "payout.paid", "po_1")
 
 
