@@ -20,6 +20,7 @@ Step = Literal[
     "runtime.before_commit",
     "runtime.committed",
     "payments.answered",
+    "payments.refunded",
     "bookkeeping.before_commit",
     "bookkeeping.committed",
     "checkpoints.signed",

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from contracts.checkpoints import CheckpointPublished
+from contracts.disputes import DisputeChanged
 from contracts.donations import DonationRequested
 from contracts.entries import EntryRecorded, EntryRequested
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
@@ -14,6 +15,7 @@ from contracts.payments import (
     PaymentProcessing,
 )
 from contracts.permissions import PermissionsRequested
+from contracts.refunds import RefundChanged, RefundRequested
 from contracts.stripe_events import StripeEventReceived
 from topics.topic import Topic
 
@@ -72,6 +74,27 @@ PAYMENTS_CAPTURED: Final = Topic(
     kind="fact",
     senders=frozenset({"payments"}),
     key=lambda message: message.body.donation.donation,
+)
+REFUNDS_REQUESTED: Final = Topic(
+    name="refunds.requested.v1",
+    body=RefundRequested,
+    kind="command",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.body.donation,
+)
+REFUNDS_CHANGED: Final = Topic(
+    name="refunds.changed.v1",
+    body=RefundChanged,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
+)
+DISPUTES_CHANGED: Final = Topic(
+    name="disputes.changed.v1",
+    body=DisputeChanged,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
 )
 ENTRIES_REQUESTED: Final = Topic(
     name="entries.requested.v1",
@@ -136,6 +159,9 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
         PAYMENTS_ACTION_REQUIRED,
         PAYMENTS_FAILED,
         PAYMENTS_CAPTURED,
+        REFUNDS_REQUESTED,
+        REFUNDS_CHANGED,
+        DISPUTES_CHANGED,
         ENTRIES_REQUESTED,
         ENTRIES_RECORDED,
         CHECKPOINTS_PUBLISHED,

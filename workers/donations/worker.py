@@ -3,9 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from contracts.disputes import DisputeChanged
 from contracts.message import Envelope
+from contracts.refunds import RefundChanged
 from topics import registry
-from workers.donations import decisions, store
+from workers.donations import decisions, store, store_aftermath
 from workers.donations.decisions import Change
 from workers.runtime.worker import Decide, Transaction, Worker
 
@@ -22,6 +24,20 @@ def following(
     return handle
 
 
+async def follow_refunds(
+    messages: Sequence[Envelope[RefundChanged]], transaction: Transaction
+) -> None:
+    """What is known of the gifts' refunds."""
+    await store_aftermath.fold_refunds(transaction.connection, messages)
+
+
+async def follow_disputes(
+    messages: Sequence[Envelope[DisputeChanged]], transaction: Transaction
+) -> None:
+    """What is known of the gifts' disputes."""
+    await store_aftermath.fold_disputes(transaction.connection, messages)
+
+
 WORKER = Worker(
     name="donations",
     routes=[
@@ -31,5 +47,7 @@ WORKER = Worker(
         Decide(registry.PAYMENTS_FAILED, following(decisions.failed)),
         Decide(registry.PAYMENTS_CAPTURED, following(decisions.captured)),
         Decide(registry.ENTRIES_RECORDED, following(decisions.recorded)),
+        Decide(registry.REFUNDS_CHANGED, follow_refunds),
+        Decide(registry.DISPUTES_CHANGED, follow_disputes),
     ],
 )

@@ -30,11 +30,21 @@ KEY_LIFETIME: Final = timedelta(hours=23)
 SEARCH_DELAY: Final = timedelta(minutes=3)
 
 #: The events that payments acts on; the rest of the topic is other workers'.
-HANDLING: Final[dict[str, Literal["payment", "access"]]] = {
+HANDLING: Final[dict[str, Literal["payment", "access", "refund", "refunds", "dispute"]]] = {
     "payment_intent.succeeded": "payment",
     "payment_intent.payment_failed": "payment",
     "payment_intent.canceled": "payment",
     "charge.updated": "payment",
+    "charge.refunded": "refunds",
+    "charge.refund.updated": "refund",
+    "refund.created": "refund",
+    "refund.updated": "refund",
+    "refund.failed": "refund",
+    "charge.dispute.created": "dispute",
+    "charge.dispute.updated": "dispute",
+    "charge.dispute.closed": "dispute",
+    "charge.dispute.funds_withdrawn": "dispute",
+    "charge.dispute.funds_reinstated": "dispute",
     "account.application.authorized": "access",
     "account.application.deauthorized": "access",
 }
@@ -140,10 +150,13 @@ def progress(answer: Intent | Declined | AccessRevoked, seal: Callable[[str], by
 
 def is_ours(intent: Intent | Missing | AccessRevoked) -> bool:
     """Whether an intent names a gift of ours; merchants use their account for other things too."""
-    if not isinstance(intent, Intent) or intent.donation is None:
-        return False
+    return isinstance(intent, Intent) and names_gift(intent.donation)
+
+
+def names_gift(metadata: str | None) -> bool:
+    """Whether an object's metadata names a gift of ours, by its form."""
     try:
-        parse_type_id("don", intent.donation)
+        parse_type_id("don", metadata or "")
     except ValueError:
         return False
     return True

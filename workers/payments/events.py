@@ -1,19 +1,20 @@
 """Stripe's events: see at Stripe what each is about, then keep and tell what that means."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics import registry
 from workers.gateways.stripe_objects import Intent
-from workers.payments import decisions, signals, store, store_captures
+from workers.payments import aftermath, decisions, signals, store, store_captures
+from workers.payments.aftermath import Aftermath
 from workers.payments.decisions import AccessChanged, Captured, Failed, Ignored, Verdict
 from workers.payments.resources import Payments
 from workers.runtime.worker import Transaction
 
 
-async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Verdict:
+async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Verdict | Aftermath:
     """See at Stripe what an event is about, and what it means for a gift of ours."""
     event = message.body
     handling = decisions.HANDLING.get(event.event_type)
@@ -21,7 +22,7 @@ async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Ve
         return None
     if handling == "access":
         return AccessChanged(event.event_type == "account.application.authorized")
-    return await look_at_payment(message, payments)
+    return await _LOOKS[handling](message, payments)
 
 
 async def look_at_payment(message: Envelope[StripeEventReceived], payments: Payments) -> Verdict:
@@ -37,8 +38,17 @@ async def look_at_payment(message: Envelope[StripeEventReceived], payments: Paym
     return decisions.judge(message, intent, named)
 
 
+_LOOKS: Final = {
+    "payment": look_at_payment,
+    "refund": aftermath.look_at_refund,
+    "refunds": aftermath.look_at_charge,
+    "dispute": aftermath.look_at_dispute,
+}
+
+
 async def record_events(
-    verdicts: Sequence[tuple[Envelope[StripeEventReceived], Verdict]], transaction: Transaction
+    verdicts: Sequence[tuple[Envelope[StripeEventReceived], Verdict | Aftermath]],
+    transaction: Transaction,
 ) -> None:
     """Move the attempts on, tell what is new, keep what was ignored."""
     connection = transaction.connection
@@ -46,6 +56,7 @@ async def record_events(
     ignored = [(message, v) for message, v in verdicts if isinstance(v, Ignored)]
     captures = [(message, v) for message, v in verdicts if isinstance(v, Captured)]
     failures = [(message, v) for message, v in verdicts if isinstance(v, Failed)]
+    aftermaths = [(message, v) for message, v in verdicts if isinstance(v, Aftermath)]
     await store.change_access(connection, access)
     await store.ignore(connection, ignored)
     signals.tell_ignored(ignored)
@@ -63,6 +74,7 @@ async def record_events(
         if failed.request.donation in moved:
             moved.remove(failed.request.donation)
             tell_failed(message, failed, transaction)
+    await aftermath.record(aftermaths, transaction)
 
 
 def tell_captured(

@@ -1,4 +1,4 @@
-"""Collect promised gifts by direct charges on an organization's account; tell what came of it."""
+"""Collect promised gifts by direct charges, give them back when asked; tell what came of it."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from contracts.payments import PaymentActionRequired, PaymentProcessing
 from topics import registry
 from topics.failpoints import reach
 from workers.gateways.stripe_objects import Declined
-from workers.payments import decisions, store
+from workers.payments import decisions, looks, refunds, store
 from workers.payments.decisions import Failed, Progress
 from workers.payments.events import look, record_events, tell_failed
 from workers.payments.resources import Payments, open_payments
@@ -67,6 +67,8 @@ WORKER = Worker(
     routes=[
         Act(registry.DONATIONS_REQUESTED, charge, record_charges),
         Act(registry.STRIPE_EVENTS, look, record_events),
+        Act(registry.PAYMENTS_LOOK_REQUESTED, looks.look, looks.record),
+        Act(registry.REFUNDS_REQUESTED, refunds.request, refunds.record),
     ],
     resources=open_payments,
 )
