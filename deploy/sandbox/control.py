@@ -175,6 +175,7 @@ async def _clock(control: Control, ids: tuple[str, ...], given: Given) -> Body:
         call, lambda call: call.store.set_setting("clock_offset_s", str(offset))
     )
     control.world.clock_offset_s = offset
+    await control.engine.run_timers()
     control.engine.forget_old()
     await control.world.store.committed()
     return {"now": control.world.now(), "offset_s": offset}

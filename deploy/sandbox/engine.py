@@ -5,15 +5,21 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from deploy.sandbox import charging, events
+import structlog
+
+from deploy.sandbox import charging, events, timers
 from deploy.sandbox.calls import Call, World
 from deploy.sandbox.deliveries import Deliveries
+from deploy.sandbox.errors import StripeError
 from deploy.sandbox.faults import Faults
 from deploy.sandbox.idempotency import Keys
+
+log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
 HOUSEKEEPING_INTERVAL_S = 3600.0
+TIMERS_INTERVAL_S = 1.0
 
 
 class Engine:
@@ -38,6 +44,7 @@ class Engine:
         ).fetchall()
         self._book_later(rows)
         self._spawn(self._keep_house())
+        self._spawn(self._watch_timers())
 
     async def stop(self) -> None:
         """Stop background work; everything unfinished is in the store."""
@@ -76,6 +83,26 @@ class Engine:
         found = self.world.store.find(charge_id)
         if found is not None:
             await self.run(Call(self.world, found[0], {}, (charge_id,)), _book)
+
+    async def run_timers(self) -> int:
+        """Carry out every timer whose time has come, in order; returns how many."""
+        done = 0
+        while (call := timers.next_due(self.world)) is not None:
+            given = dict(call.params)
+            try:
+                await self.run(call, timers.carry_out)
+            except Exception as error:
+                # Undone as a whole; its object went on another way meanwhile, or we have a bug.
+                log.warning("timer_dropped", **given, exc_info=not isinstance(error, StripeError))
+                call.params = given
+                await self.run(call, timers.drop)
+            done += 1
+        return done
+
+    async def _watch_timers(self) -> None:
+        while True:
+            await self.run_timers()
+            await asyncio.sleep(TIMERS_INTERVAL_S)
 
     def _book_later(self, charges: list[tuple[str, float]]) -> None:
         for charge_id, due in charges:

@@ -42,6 +42,11 @@ CREATE INDEX IF NOT EXISTS deliveries_of_event ON deliveries (event);
 CREATE INDEX IF NOT EXISTS deliveries_open ON deliveries (event) WHERE state <> 'delivered';
 CREATE TABLE IF NOT EXISTS late_transactions (
     charge TEXT PRIMARY KEY, account TEXT NOT NULL, due REAL);
+CREATE TABLE IF NOT EXISTS timers (
+    sequence INTEGER PRIMARY KEY, due INTEGER NOT NULL, kind TEXT NOT NULL,
+    account TEXT NOT NULL, object TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS timers_due ON timers (due, sequence);
+CREATE INDEX IF NOT EXISTS timers_of_object ON timers (object);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 PAGE_BYTES = 16_384  # bodies of 1 to 3 kB waste a quarter of the file in smaller pages
