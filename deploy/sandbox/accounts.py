@@ -84,8 +84,11 @@ def _apply(account: Body, params: dict[str, Any]) -> None:
             account[name] = params[name]
     account["metadata"] = merged(account["metadata"], params.get("metadata"))
     account["business_profile"] |= params.get("business_profile", {})
-    schedule = params.get("settings", {}).get("payouts", {}).get("schedule", {})
-    account["settings"]["payouts"]["schedule"] |= schedule
+    payouts = params.get("settings", {}).get("payouts", {})
+    account["settings"]["payouts"]["schedule"] |= payouts.get("schedule", {})
+    if "debit_negative_balances" in payouts:
+        debits = payouts["debit_negative_balances"]
+        account["settings"]["payouts"]["debit_negative_balances"] = debits
     for name, wanted in params.get("capabilities", {}).items():
         account["capabilities"][name] = "active" if wanted.get("requested") else "inactive"
     if account["requirements"]["disabled_reason"] is None:

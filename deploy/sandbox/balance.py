@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from deploy.sandbox import timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.identifiers import new_id
@@ -15,13 +16,22 @@ from deploy.sandbox.store import Body, Store
 
 DAY_S = 86_400
 
+# Kinds that have several categories are given theirs by the caller.
 REPORTING_CATEGORIES = {
-    "application_fee": "fee",
+    "application_fee": "platform_earning",
+    "application_fee_refund": "platform_earning_refund",
     "charge": "charge",
+    "payment": "charge",
+    "payment_failure_refund": "charge_failure",
+    "payment_refund": "refund",
     "payout": "payout",
     "payout_cancel": "payout_reversal",
     "payout_failure": "payout_reversal",
+    "refund": "refund",
+    "refund_failure": "refund_failure",
+    "stripe_fee": "fee",
 }
+MONEY_CAME = "balance.money_came"
 
 
 def move(
@@ -36,10 +46,12 @@ def move(
     description: str | None = None,
     exchange_rate: float | None = None,
     fee_details: list[Body] | None = None,
+    reporting_category: str | None = None,
 ) -> Body:
     """Record one movement in an account's settlement currency and return its transaction.
 
-    `amount` is signed: positive comes in. The fees in `fee_details` are taken off it.
+    `amount` is signed: positive comes in. The fees in `fee_details` are taken off it; a negative
+    one comes back. What waits for money of the account (`MONEY_CAME`) is looked at again.
     """
     fees = fee_details or []
     fee = sum(item["amount"] for item in fees)
@@ -56,7 +68,7 @@ def move(
         "fee": fee,
         "fee_details": fees,
         "net": amount - fee,
-        "reporting_category": REPORTING_CATEGORIES[kind],
+        "reporting_category": reporting_category or REPORTING_CATEGORIES[kind],
         "source": source,
         "status": "pending",
         "type": kind,
@@ -66,7 +78,20 @@ def move(
         "INSERT INTO movements VALUES (?, ?, ?, ?, ?, NULL)",
         (body["id"], account, currency, available_on, body["net"]),
     )
+    if body["net"] > 0:
+        timers.wake(call, account, MONEY_CAME)
     return with_status(body, call.now)
+
+
+def stripe_fee_line(amount: int, currency: str, description: str) -> Body:
+    """A line of `fee_details` that says what Stripe took; negative if it gave it back."""
+    return {
+        "amount": amount,
+        "application": None,
+        "currency": currency,
+        "description": description,
+        "type": "stripe_fee",
+    }
 
 
 def with_status(body: Body, now: int) -> Body:

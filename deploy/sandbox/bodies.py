@@ -3,10 +3,12 @@
 from typing import Any
 
 from deploy.sandbox.cards import Card
+from deploy.sandbox.declines import Decline
 from deploy.sandbox.identifiers import new_id, random_text
 from deploy.sandbox.store import Body
 
 EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
+RISK_SCORES = {"normal": 20, "elevated": 65, "highest": 90}
 
 NO_BILLING_DETAILS: Body = {
     "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
@@ -26,17 +28,13 @@ def payment_method(card: Card, now: int) -> Body:
         "billing_details": NO_BILLING_DETAILS,
         "card": {
             "brand": card.brand,
-            "checks": {
-                "address_line1_check": None,
-                "address_postal_code_check": None,
-                "cvc_check": "pass",
-            },
+            "checks": _checks(card),
             "country": card.country,
             "display_brand": card.brand,
             "exp_month": EXPIRY_MONTH,
             "exp_year": EXPIRY_YEAR,
-            "fingerprint": fingerprint(card),
-            "funding": "credit",
+            "fingerprint": card.fingerprint,
+            "funding": card.funding,
             "generated_from": None,
             "last4": card.last4,
             "networks": {"available": [card.brand], "preferred": None},
@@ -53,9 +51,13 @@ def payment_method(card: Card, now: int) -> Body:
     }
 
 
-def fingerprint(card: Card) -> str:
-    """A stable stand-in for Stripe's card fingerprint."""
-    return f"Sandbox{card.brand[:5].title()}{card.last4}"
+def _checks(card: Card) -> Body:
+    checks = {
+        "address_line1_check": None,
+        "address_postal_code_check": None,
+        "cvc_check": "pass",
+    }
+    return checks | ({card.check: "fail"} if card.check else {})
 
 
 def payment_intent(params: dict[str, Any], now: int, application: str | None) -> Body:
@@ -178,17 +180,13 @@ def _card_used(card: Card, amount: int) -> Body:
         "amount_authorized": amount,
         "authorization_code": random_text(6).upper(),
         "brand": card.brand,
-        "checks": {
-            "address_line1_check": None,
-            "address_postal_code_check": None,
-            "cvc_check": "pass",
-        },
+        "checks": _checks(card),
         "country": card.country,
         "exp_month": EXPIRY_MONTH,
         "exp_year": EXPIRY_YEAR,
         "extended_authorization": {"status": "disabled"},
-        "fingerprint": fingerprint(card),
-        "funding": "credit",
+        "fingerprint": card.fingerprint,
+        "funding": card.funding,
         "incremental_authorization": {"status": "unavailable"},
         "installments": None,
         "last4": card.last4,
@@ -204,19 +202,35 @@ def _card_used(card: Card, amount: int) -> Body:
     }
 
 
-def outcome(card: Card) -> Body:
+def outcome(card: Card, decline: Decline | None) -> Body:
     """How the network and Radar answered."""
-    decline = card.decline
-    return {
-        "advice_code": None if decline is None else "try_again_later",
+    risk = {"risk_level": card.risk_level, "risk_score": RISK_SCORES[card.risk_level]}
+    if decline is None:
+        return risk | {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "approved_by_network",
+            "reason": "elevated_risk_level" if card.risk_level == "elevated" else None,
+            "seller_message": "Payment complete.",
+            "type": "manual_review" if card.risk_level == "elevated" else "authorized",
+        }
+    if decline.blocked:
+        return risk | {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "not_sent_to_network",
+            "reason": "highest_risk_level",
+            "seller_message": "Stripe blocked this payment as too risky.",
+            "type": "blocked",
+        }
+    return risk | {
+        "advice_code": "try_again_later",
         "network_advice_code": None,
-        "network_decline_code": None if decline is None else "05",
-        "network_status": "approved_by_network" if decline is None else "declined_by_network",
-        "reason": None if decline is None else decline.decline_code,
-        "risk_level": "normal",
-        "risk_score": 20,
-        "seller_message": "Payment complete."
-        if decline is None
-        else "The bank did not return any further details with this decline.",
-        "type": "authorized" if decline is None else "issuer_declined",
+        "network_decline_code": "05",
+        "network_status": "declined_by_network",
+        "reason": decline.decline_code,
+        "seller_message": "The bank did not return any further details with this decline.",
+        "type": "issuer_declined",
     }

@@ -8,6 +8,7 @@ import orjson
 
 from deploy.sandbox.errors import StripeError, no_such
 from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.money import Rates, convert
 from deploy.sandbox.store import Body, Store
 
 API_VERSION = "2026-08-26.dahlia"
@@ -49,10 +50,20 @@ class World:
     clock_offset_s: int = 0
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     late: LateTransactions = field(default_factory=LateTransactions)
+    rates: Rates = field(default_factory=dict)
 
     def now(self) -> int:
         """Return the business time in Unix seconds; only tests move it, and only forward."""
         return int(time.time()) + self.clock_offset_s
+
+    def load_rates(self) -> None:
+        """Read the rates that the control API moved."""
+        rates = orjson.loads(self.store.setting("rates") or "{}")
+        self.rates = {currency: (parts[0], parts[1]) for currency, parts in rates.items()}
+
+    def convert(self, amount: int, source: str, target: str) -> tuple[int, float | None]:
+        """Return (amount in `target`, rate or None) at the rates of now; see `money.convert`."""
+        return convert(amount, source, target, self.rates)
 
     def load_endpoints(self) -> None:
         """Read the webhook endpoints again after one changed."""
@@ -89,6 +100,7 @@ class Call:
     reading: bool = False
     endpoints_changed: bool = False
     late_charges: list[tuple[str, float]] = field(default_factory=list)
+    timers_due: bool = False
 
     def __post_init__(self) -> None:
         self.now = self.world.now()

@@ -1,20 +1,10 @@
-"""Tries a card for a payment intent: the charge, its money, and the events that tell of it."""
+"""Tries a card for a payment intent: the charge and the events that tell of it."""
 
-import time
-
-from deploy.sandbox import balance, bodies
+from deploy.sandbox import balance, bodies, captures, instruments
 from deploy.sandbox.calls import Answer, Call, declined
-from deploy.sandbox.cards import (
-    AUTHENTICATION_FAILED,
-    AUTHENTICATION_REQUIRED,
-    CARD_OF_LAST4,
-    CARDS,
-    Card,
-    Decline,
-)
+from deploy.sandbox.declines import AUTHENTICATION_FAILED, AUTHENTICATION_REQUIRED, Decline
 from deploy.sandbox.errors import StripeError, invalid_parameter
-from deploy.sandbox.identifiers import new_id
-from deploy.sandbox.money import convert, processing_fee
+from deploy.sandbox.instruments import Instrument
 from deploy.sandbox.store import Body
 
 AUTHORIZATION_S = 7 * balance.DAY_S
@@ -25,9 +15,9 @@ def use_payment_method(call: Call, name: str) -> Body:
 
     Raises StripeError (400) for names that this account does not have.
     """
-    card = CARDS.get(name)
-    if card is not None:
-        method = bodies.payment_method(card, call.now)
+    instrument = instruments.BY_NAME.get(name)
+    if instrument is not None:
+        method = bodies.payment_method(instrument, call.now)
         call.store.insert(call.account, method)
         return method
     found = call.store.get(call.account, "payment_method", name)
@@ -38,27 +28,37 @@ def use_payment_method(call: Call, name: str) -> Body:
     return found
 
 
-def card_of(method: Body) -> Card:
-    """Return the test card behind a payment method."""
-    return CARD_OF_LAST4[method["card"]["last4"]]
-
-
 def attempt(call: Call, intent: Body, method: Body) -> Body | Answer:
     """Try to pay; changes and stores the intent; returns it, or the decline's answer (402)."""
-    card = card_of(method)
+    card = instruments.of_method(method)
     intent["payment_method"] = method["id"]
     intent["next_action"] = None
-    if card.asks_authentication:
+    if _asks(call, card, intent):
         if call.params.get("off_session"):
             return decline(call, intent, method, AUTHENTICATION_REQUIRED)
         if call.params.get("error_on_requires_action"):
             return decline(call, intent, method, AUTHENTICATION_REQUIRED)
         ask_for_authentication(call, intent)
         return intent
+    return decide(call, intent, method)
+
+
+def decide(call: Call, intent: Body, method: Body) -> Body | Answer:
+    """Let the issuer answer after any 3-D Secure; returns the intent or the decline's answer."""
+    card = instruments.of_method(method)
     if card.decline is not None:
         return decline(call, intent, method, card.decline)
     succeed(call, intent, card)
     return intent
+
+
+def _asks(call: Call, card: Instrument, intent: Body) -> bool:
+    if card.authentication == "on_session":
+        return not call.params.get("off_session")
+    if card.authentication == "optional":
+        wanted = intent["payment_method_options"]["card"]["request_three_d_secure"]
+        return bool(wanted != "automatic")
+    return card.authentication == "always"
 
 
 def ask_for_authentication(call: Call, intent: Body) -> None:
@@ -80,10 +80,10 @@ def ask_for_authentication(call: Call, intent: Body) -> None:
     call.emit("payment_intent.requires_action", intent)
 
 
-def succeed(call: Call, intent: Body, card: Card) -> None:
+def succeed(call: Call, intent: Body, card: Instrument) -> None:
     """Authorize, and unless capture is manual take the money; stores intent and charge."""
     charge = bodies.charge(intent, card, intent["payment_method"], call.now)
-    charge |= {"status": "succeeded", "paid": True, "outcome": bodies.outcome(card)}
+    charge |= {"status": "succeeded", "paid": True, "outcome": bodies.outcome(card, None)}
     intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
     if intent["capture_method"] == "manual":
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
@@ -94,7 +94,7 @@ def succeed(call: Call, intent: Body, card: Card) -> None:
         call.emit("charge.succeeded", charge)
         call.emit("payment_intent.amount_capturable_updated", intent)
         return
-    take_money(call, charge, intent["amount"])
+    captures.take_money(call, charge, intent["amount"])
     intent |= {"status": "succeeded", "amount_received": intent["amount"]}
     insert_charge(call, charge)
     call.store.update(intent)
@@ -107,113 +107,9 @@ def insert_charge(call: Call, charge: Body) -> None:
     call.store.insert(call.account, charge, {"payment_intent": charge["payment_intent"]})
 
 
-def take_money(call: Call, charge: Body, amount: int) -> None:
-    """Capture `amount` of a charge; its balance transaction comes now, or later if so switched."""
-    charge |= {"captured": True, "amount_captured": amount}
-    if amount < charge["amount"]:
-        charge["amount_refunded"] = charge["amount"] - amount
-    if charge["application_fee_amount"]:
-        charge["application_fee"] = new_id("fee")
-    late = call.world.late
-    if not late.enabled:
-        post_transaction(call, charge)
-        return
-    due = None if late.delay_s is None else time.time() + late.delay_s
-    call.store.database.execute(
-        "INSERT INTO late_transactions VALUES (?, ?, ?)", (charge["id"], call.account, due)
-    )
-    if due is not None:
-        call.late_charges.append((charge["id"], due))
-
-
-def post_transaction(call: Call, charge: Body) -> None:
-    """Book a captured charge: its balance transaction, and the platform's fee if there is one."""
-    account = balance.account_of(call, call.account)
-    settlement = account["default_currency"]
-    amount, rate = convert(charge["amount_captured"], charge["currency"], settlement)
-    fees = []
-    application_fee = charge["application_fee_amount"]
-    if application_fee:
-        fees.append(
-            {
-                "amount": convert(application_fee, charge["currency"], settlement)[0],
-                "application": call.world.application,
-                "currency": settlement,
-                "description": "Sandbox application fee",
-                "type": "application_fee",
-            }
-        )
-        _book_application_fee(call, charge)
-    fees.append(
-        {
-            "amount": processing_fee(amount, settlement),
-            "application": None,
-            "currency": settlement,
-            "description": "Stripe processing fees",
-            "type": "stripe_fee",
-        }
-    )
-    card = CARD_OF_LAST4[charge["payment_method_details"]["card"]["last4"]]
-    delay_s = account["settings"]["payouts"]["schedule"]["delay_days"] * balance.DAY_S
-    midnight = call.now - call.now % balance.DAY_S
-    transaction = balance.move(
-        call,
-        call.account,
-        "charge",
-        charge["id"],
-        amount,
-        settlement,
-        available_on=call.now if card.available_at_once else midnight + delay_s,
-        description=charge["description"],
-        exchange_rate=rate,
-        fee_details=fees,
-    )
-    charge["balance_transaction"] = transaction["id"]
-
-
-def _book_application_fee(call: Call, charge: Body) -> None:
-    platform = call.world.platform
-    settlement = balance.settlement_currency(call, platform)
-    amount, rate = convert(charge["application_fee_amount"], charge["currency"], settlement)
-    transaction = balance.move(
-        call,
-        platform,
-        "application_fee",
-        charge["application_fee"],
-        amount,
-        settlement,
-        available_on=call.now,
-        exchange_rate=rate,
-    )
-    fee: Body = {
-        "id": charge["application_fee"],
-        "object": "application_fee",
-        "account": call.account,
-        "amount": charge["application_fee_amount"],
-        "amount_refunded": 0,
-        "application": call.world.application,
-        "balance_transaction": transaction["id"],
-        "charge": charge["id"],
-        "created": call.now,
-        "currency": charge["currency"],
-        "fee_source": {"charge": charge["id"], "type": "charge"},
-        "livemode": False,
-        "originating_transaction": None,
-        "refunded": False,
-        "refunds": {
-            "data": [],
-            "has_more": False,
-            "object": "list",
-            "url": f"/v1/application_fees/{charge['application_fee']}/refunds",
-        },
-    }
-    call.store.insert(platform, fee, {"charge": charge["id"]})
-    call.emit("application_fee.created", fee, account=platform)
-
-
 def decline(call: Call, intent: Body, method: Body, reason: Decline) -> Answer:
     """Record a failed charge and send the intent back to `requires_payment_method`."""
-    card = card_of(method)
+    card = instruments.of_method(method)
     charge = None
     if reason is not AUTHENTICATION_FAILED:
         charge = bodies.charge(intent, card, method["id"], call.now)
@@ -221,7 +117,7 @@ def decline(call: Call, intent: Body, method: Body, reason: Decline) -> Answer:
             "status": "failed",
             "failure_code": reason.code,
             "failure_message": reason.message,
-            "outcome": bodies.outcome(Card(card.last4, card.brand, decline=reason)),
+            "outcome": bodies.outcome(card, reason),
         }
         intent["latest_charge"] = charge["id"]
     problem: Body = {

@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from deploy.sandbox import accounts, balance, payment_intents, payouts
+from deploy.sandbox import accounts, balance, payment_intents, payouts, refund_states, refunds
 from deploy.sandbox.calls import Call
 from deploy.sandbox.engine import Engine
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.faults import ACTIONS
+from deploy.sandbox.money import read_rates
 from deploy.sandbox.store import Body
 
 Given = dict[str, Any]
@@ -105,6 +106,30 @@ async def _account(control: Control, ids: tuple[str, ...], given: Given) -> Body
 
 async def _deauthorize(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     return await control.engine.run(control.call_on(ids[0]), accounts.revoke)
+
+
+async def _refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: refunds.in_dashboard(call, given)
+    )
+
+
+async def _move_refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    status, reason = given["status"], given.get("failure_reason", "unknown")
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: refund_states.advance(call, status, reason)
+    )
+
+
+async def _rates(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    moved = read_rates(given)
+    call = Call(control.world, control.world.platform, {})
+    kept = {**control.world.rates, **moved}
+    await control.engine.run(
+        call, lambda call: call.store.set_setting("rates", orjson.dumps(kept).decode())
+    )
+    control.world.load_rates()
+    return {currency: buys / per for currency, (buys, per) in control.world.rates.items()}
 
 
 async def _late(control: Control, ids: tuple[str, ...], given: Given) -> Body:
@@ -201,6 +226,9 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/late_transactions"): _late,
     ("POST", "/_sandbox/late_transactions/release"): _release,
     ("POST", "/_sandbox/payment_intents/{}/authentication"): _authentication,
+    ("POST", "/_sandbox/charges/{}/refunds"): _refund,
+    ("POST", "/_sandbox/refunds/{}"): _move_refund,
+    ("POST", "/_sandbox/rates"): _rates,
     ("POST", "/_sandbox/payouts/{}"): _payout,
     ("POST", "/_sandbox/accounts/{}"): _account,
     ("POST", "/_sandbox/accounts/{}/payouts"): _automatic_payouts,

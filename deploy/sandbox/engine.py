@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from deploy.sandbox import charging, events, timers
+from deploy.sandbox import captures, events, timers
 from deploy.sandbox.calls import Call, World
 from deploy.sandbox.deliveries import Deliveries
 from deploy.sandbox.errors import StripeError
@@ -20,6 +20,7 @@ Result = TypeVar("Result")
 
 HOUSEKEEPING_INTERVAL_S = 3600.0
 TIMERS_INTERVAL_S = 1.0
+TIMERS_AT_ONCE = 50
 
 
 class Engine:
@@ -38,6 +39,7 @@ class Engine:
     async def start(self) -> None:
         """Go on with what an earlier process left, and begin housekeeping."""
         self.world.load_endpoints()
+        self.world.load_rates()
         await self.deliveries.start()
         rows = self.world.store.database.execute(
             "SELECT charge, due FROM late_transactions WHERE due IS NOT NULL"
@@ -60,16 +62,25 @@ class Engine:
             result = function(call)
             await self.world.store.committed()
             return result
+        result = self._do(call, function)
+        await self.world.store.committed()
+        self._tell(call)
+        if call.timers_due:
+            await self.run_timers()
+        return result
+
+    def _do(self, call: Call, function: Callable[[Call], Result]) -> Result:
         with self.world.store.unit():
             result = function(call)
         if call.endpoints_changed:
             self.world.load_endpoints()
-        await self.world.store.committed()
+        return result
+
+    def _tell(self, call: Call) -> None:
         if call.emitted:
             self.deliveries.enqueue(call.emitted)
         if call.late_charges:
             self._book_later(call.late_charges)
-        return result
 
     async def release_late_transactions(self) -> int:
         """Book every charge whose balance transaction is still missing; returns how many."""
@@ -87,17 +98,26 @@ class Engine:
     async def run_timers(self) -> int:
         """Carry out every timer whose time has come, in order; returns how many."""
         done = 0
-        while (call := timers.next_due(self.world)) is not None:
+        while batch := self._run_due(TIMERS_AT_ONCE):
+            await self.world.store.committed()
+            for call in batch:
+                self._tell(call)
+            done += len(batch)
+        return done
+
+    def _run_due(self, limit: int) -> list[Call]:
+        calls: list[Call] = []
+        while len(calls) < limit and (call := timers.next_due(self.world)) is not None:
             given = dict(call.params)
             try:
-                await self.run(call, timers.carry_out)
+                self._do(call, timers.carry_out)
             except Exception as error:
                 # Undone as a whole; its object went on another way meanwhile, or we have a bug.
                 log.warning("timer_dropped", **given, exc_info=not isinstance(error, StripeError))
-                call.params = given
-                await self.run(call, timers.drop)
-            done += 1
-        return done
+                call = Call(self.world, call.account, given)
+                self._do(call, timers.drop)
+            calls.append(call)
+        return calls
 
     async def _watch_timers(self) -> None:
         while True:
@@ -148,6 +168,6 @@ def _book(call: Call) -> None:
     if not taken:
         return
     charge = call.load("charge", call.ids[0], "charge")
-    charging.post_transaction(call, charge)
+    captures.post_transaction(call, charge)
     call.store.update(charge)
     call.emit("charge.updated", charge, previous={"balance_transaction": None})

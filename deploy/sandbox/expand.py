@@ -5,6 +5,7 @@ from typing import Any
 from deploy.sandbox.balance import with_status
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter
+from deploy.sandbox.lists import refunds_of
 from deploy.sandbox.store import Body
 
 DEPTH_MAX = 4
@@ -16,8 +17,17 @@ EXPANDABLE = {
         "application_fee": "application_fee",
         "balance_transaction": "balance_transaction",
         "payment_intent": "payment_intent",
+        "refunds": "list",
     },
     "balance_transaction": {"source": "*"},
+    "fee_refund": {"balance_transaction": "balance_transaction", "fee": "application_fee"},
+    "refund": {
+        "balance_transaction": "balance_transaction",
+        "charge": "charge",
+        "failure_balance_transaction": "balance_transaction",
+        "payment_intent": "payment_intent",
+        "payment_method": "payment_method",
+    },
     "payout": {
         "balance_transaction": "balance_transaction",
         "failure_balance_transaction": "balance_transaction",
@@ -29,6 +39,7 @@ EXPANDABLE = {
     },
     "*": {
         "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
         "payment_intent": "payment_intent",
         "charge": "charge",
     },
@@ -77,4 +88,8 @@ def _descend(call: Call, value: Any, names: list[str]) -> Any:
         return value
     if isinstance(value, list):
         return [_descend(call, item, names) for item in value]
-    return value | {names[0]: _descend(call, value.get(names[0]), names[1:])}
+    if names[0] == "refunds" and value["object"] == "charge":
+        value = value | {"refunds": refunds_of(call, value["id"])}
+    if names[0] not in value:
+        return value
+    return value | {names[0]: _descend(call, value[names[0]], names[1:])}

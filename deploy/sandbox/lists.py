@@ -20,7 +20,7 @@ DATED_PARAMETERS: dict[str, Check] = PAGE_PARAMETERS | {"created": moment}
 
 
 def page(call: Call, query: Query, url: str) -> Body:
-    """Return one page of `query` as Stripe's `list` object."""
+    """Return one page of `query`, as the parameters ask, as Stripe's `list` object."""
     params = call.params
     limit = params.get("limit", LIMIT_DEFAULT)
     if "created" in params:
@@ -60,6 +60,19 @@ def search_page(
         "has_more": more,
         "next_page": str(found[limit - 1][0]) if more else None,
         "url": url,
+    }
+
+
+def refunds_of(call: Call, charge_id: str) -> Body:
+    """Return the newest refunds of a charge as `charge.refunds` has them."""
+    query = Query(call, "refund")
+    query.tag("charge", charge_id)
+    found = [body for _, body in query.fetch(LIMIT_DEFAULT + 1)]
+    return {
+        "object": "list",
+        "data": found[:LIMIT_DEFAULT],
+        "has_more": len(found) > LIMIT_DEFAULT,
+        "url": f"/v1/charges/{charge_id}/refunds",
     }
 
 

@@ -6,12 +6,18 @@ invented figures near the real ones (docs.stripe.com/currencies, stripe.com/pric
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.sandbox.errors import invalid_parameter
 
 AMOUNT_MAX = 99_999_999  # Stripe documents eight digits for payment_intent.amount
 RATE_SCALE = 1_000_000
+RATE_MAX = 1_000_000
+
+# What one euro buys of a currency, as (numerator, denominator) in major units.
+Rates = Mapping[str, tuple[int, int]]
+NO_RATES: Rates = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ CURRENCIES = {
     "zar": Currency(2, (20, 1), 1000),
 }
 
+SIGNS = {"eur": "€", "gbp": "£", "jpy": "¥", "usd": "$"}
+
 # Settlement currency -> (basis points, fixed part in the smallest unit) per successful charge.
 FEES = {
     "aud": (170, 30),
@@ -97,6 +105,18 @@ SETTLEMENT_CURRENCIES = dict.fromkeys(_EURO_COUNTRIES, "eur") | {
 }
 
 
+def read_rates(given: Mapping[str, object]) -> dict[str, tuple[int, int]]:
+    """Return rates given as what one euro buys, e.g. {"usd": 1.12}; raises ValueError."""
+    rates = {}
+    for currency, rate in given.items():
+        if currency not in CURRENCIES or currency == "eur":
+            raise ValueError(f"no rate of {currency[:20]!r} can be moved")
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < RATE_MAX:
+            raise ValueError(f"the rate of {currency} must be above 0 and below {RATE_MAX}")
+        rates[currency] = (round(rate * RATE_SCALE), RATE_SCALE)
+    return rates
+
+
 def check_currency(code: str) -> str:
     """Return the lower-case code; raises StripeError (400) for one that is not supported."""
     lower = code.lower()
@@ -109,7 +129,7 @@ def check_currency(code: str) -> str:
     return lower
 
 
-def check_amount(amount: int, currency: str, settlement: str) -> None:
+def check_amount(amount: int, currency: str, settlement: str, rates: Rates = NO_RATES) -> None:
     """Raise StripeError (400) unless `amount` of `currency` can be charged and settled."""
     facts = CURRENCIES[currency]
     if amount > AMOUNT_MAX:
@@ -124,7 +144,7 @@ def check_amount(amount: int, currency: str, settlement: str) -> None:
             "invalid_charge_amount_no_decimal_compatible",
         )
     minimum = CURRENCIES[settlement].amount_min
-    if convert(amount, currency, settlement)[0] >= minimum:
+    if convert(amount, currency, settlement, rates)[0] >= minimum:
         return
     shown = displayed(minimum, settlement)
     verb = "be" if currency == settlement else "convert to"
@@ -132,23 +152,34 @@ def check_amount(amount: int, currency: str, settlement: str) -> None:
 
 
 def displayed(amount: int, currency: str) -> str:
-    """Return an amount for people, e.g. `0.50 eur`."""
+    """Return an amount as Stripe's refusals name limits, e.g. `€0.50 eur`."""
+    return f"{priced(amount, currency)} {currency}"
+
+
+def priced(amount: int, currency: str) -> str:
+    """Return an amount with its sign, e.g. `€0.50`; currencies without a sign have their code."""
     digits = CURRENCIES[currency].digits
+    sign = SIGNS.get(currency, currency.upper())
     if digits == 0:
-        return f"{amount} {currency}"
-    return f"{amount // 10**digits}.{amount % 10**digits:0{digits}d} {currency}"
+        return f"{sign}{amount}"
+    return f"{sign}{amount // 10**digits}.{amount % 10**digits:0{digits}d}"
 
 
-def convert(amount: int, source: str, target: str) -> tuple[int, float | None]:
+def convert(
+    amount: int, source: str, target: str, moved: Rates = NO_RATES
+) -> tuple[int, float | None]:
     """Return the amount in `target` and the rate between the smallest units (None if the same).
+
+    `moved` has the rates that differ from the table's.
 
     The rate has six decimals, so that round_half_up(amount * rate) is exactly what is returned.
     """
     if source == target:
         return amount, None
     bought, sold = CURRENCIES[target], CURRENCIES[source]
-    numerator = bought.euro_rate[0] * sold.euro_rate[1] * 10**bought.digits
-    denominator = bought.euro_rate[1] * sold.euro_rate[0] * 10**sold.digits
+    buys, sells = moved.get(target, bought.euro_rate), moved.get(source, sold.euro_rate)
+    numerator = buys[0] * sells[1] * 10**bought.digits
+    denominator = buys[1] * sells[0] * 10**sold.digits
     rate = divide_half_up(numerator * RATE_SCALE, denominator)
     return divide_half_up(amount * rate, RATE_SCALE), rate / RATE_SCALE
 

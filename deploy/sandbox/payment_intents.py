@@ -2,9 +2,9 @@
 
 import re
 
-from deploy.sandbox import balance, bodies, charging, lists
+from deploy.sandbox import balance, bodies, captures, charging, lists
 from deploy.sandbox.calls import Answer, Call
-from deploy.sandbox.cards import AUTHENTICATION_FAILED
+from deploy.sandbox.declines import AUTHENTICATION_FAILED
 from deploy.sandbox.errors import StripeError, invalid_parameter, unexpected_state
 from deploy.sandbox.money import check_amount, check_currency
 from deploy.sandbox.store import Body
@@ -28,7 +28,9 @@ def create(call: Call) -> Body | Answer:
     params = call.params
     account = _check_account(call)
     params["currency"] = check_currency(params["currency"])
-    check_amount(params["amount"], params["currency"], account["default_currency"])
+    check_amount(
+        params["amount"], params["currency"], account["default_currency"], call.world.rates
+    )
     _check_application_fee(call, params["amount"])
     _refuse_card_data(call)
     intent = bodies.payment_intent(
@@ -161,7 +163,7 @@ def capture(call: Call) -> Body:
             code="amount_too_large",
         )
     charge = call.load("charge", intent["latest_charge"], "charge")
-    charging.take_money(call, charge, amount)
+    captures.take_money(call, charge, amount)
     intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
     call.store.update(charge)
     call.store.update(intent)
@@ -222,7 +224,7 @@ def complete_authentication(call: Call, *, succeeded: bool) -> Body:
         raise unexpected_state(f"The status is {intent['status']}.", intent)
     method = call.load("payment_method", intent["payment_method"], "payment_method")
     if succeeded:
-        charging.succeed(call, intent, charging.card_of(method))
+        charging.decide(call, intent, method)
     else:
         charging.decline(call, intent, method, AUTHENTICATION_FAILED)
     return intent

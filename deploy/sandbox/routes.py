@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from deploy.sandbox import (
     accounts,
+    application_fees,
     balance,
     events,
     lists,
     payment_intents,
     payouts,
+    refunds,
     shapes,
     webhook_endpoints,
 )
@@ -91,6 +93,14 @@ ROUTES: dict[tuple[str, str], Route] = {
         "charge", lists.charges, Shape(lists.DATED_PARAMETERS | {"payment_intent": text()}), True
     ),
     ("GET", "/v1/charges/{}"): Route("charge", _retrieve("charge"), shapes.NOTHING),
+    ("GET", "/v1/charges/{}/refunds"): Route(
+        "refund", refunds.of_charge, Shape(lists.PAGE_PARAMETERS), True
+    ),
+    ("POST", "/v1/refunds"): Route("refund", refunds.create, shapes.REFUND),
+    ("GET", "/v1/refunds"): Route("refund", refunds.list_refunds, shapes.OF_CHARGE, True),
+    ("GET", "/v1/refunds/{}"): Route("refund", refunds.load, shapes.NOTHING),
+    ("POST", "/v1/refunds/{}"): Route("refund", refunds.update, shapes.METADATA),
+    ("POST", "/v1/refunds/{}/cancel"): Route("refund", refunds.cancel, shapes.NOTHING),
     ("GET", "/v1/balance"): Route("balance", balance.retrieve_balance, shapes.NOTHING),
     ("GET", "/v1/balance_transactions"): Route(
         "balance_transaction",
@@ -112,6 +122,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/v1/application_fees/{}"): Route(
         "application_fee", _retrieve("application_fee"), shapes.NOTHING
+    ),
+    ("GET", "/v1/application_fees/{}/refunds"): Route(
+        "fee_refund", application_fees.list_refunds, Shape(lists.PAGE_PARAMETERS), True
+    ),
+    ("POST", "/v1/application_fees/{}/refunds"): Route(
+        "fee_refund",
+        application_fees.refund,
+        Shape({**shapes.EXPAND, "amount": integer(1), "metadata": metadata}),
     ),
     ("POST", "/v1/payouts"): Route(
         "payout",

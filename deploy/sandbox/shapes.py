@@ -53,6 +53,19 @@ INTENT = Shape(
     },
     ("amount", "currency"),
 )
+METADATA = Shape({**EXPAND, "metadata": metadata})
+OF_CHARGE = Shape(lists.DATED_PARAMETERS | {"charge": text(), "payment_intent": text()})
+REFUND = Shape(
+    {
+        **EXPAND,
+        "amount": integer(1),
+        "charge": text(),
+        "metadata": metadata,
+        "payment_intent": text(),
+        "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+        "refund_application_fee": boolean,
+    }
+)
 ACCOUNT: dict[str, Check] = {
     **EXPAND,
     "business_profile": mapping(
@@ -81,12 +94,13 @@ ACCOUNT: dict[str, Check] = {
         {
             "payouts": mapping(
                 {
+                    "debit_negative_balances": boolean,
                     "schedule": mapping(
                         {
                             "delay_days": integer(0, 31),
                             "interval": one_of("daily", "manual", "monthly", "weekly"),
                         }
-                    )
+                    ),
                 }
             )
         }

@@ -12,6 +12,10 @@ from deploy.sandbox.calls import Call, World
 Handler = Callable[[Call], object]
 _HANDLERS: dict[str, Handler] = {}
 
+# The due time of what waits for an event instead of a day; SQL below has it as a literal, so that
+# the index of waiting rows serves.
+NEVER = 1 << 53
+
 
 def on(kind: str) -> Callable[[Handler], Handler]:
     """Let the decorated function carry out timers of this kind; `call.ids` is (object id,)."""
@@ -31,6 +35,21 @@ def start(call: Call, kind: str, object_id: str, due: int) -> None:
         "INSERT INTO timers (due, kind, account, object) VALUES (?, ?, ?, ?)",
         (due, kind, call.account, object_id),
     )
+    call.timers_due |= due <= call.world.now()
+
+
+def wait(call: Call, kind: str, object_id: str) -> None:
+    """Carry out `kind` on an object once `wake` is called for its account."""
+    start(call, kind, object_id, NEVER)
+
+
+def wake(call: Call, account: str, kind: str) -> None:
+    """Let everything of this kind that waits in an account be carried out now."""
+    woken = call.store.database.execute(
+        "UPDATE timers SET due = ? WHERE account = ? AND kind = ? AND due = 9007199254740992",
+        (call.now, account, kind),
+    ).rowcount
+    call.timers_due |= woken > 0
 
 
 def cancel(call: Call, kind: str, object_id: str) -> None:

@@ -26,14 +26,17 @@ SERVED = [
     "deleted_webhook_endpoint",
     "error",
     "event",
+    "fee_refund",
     "payment_intent",
     "payment_method",
     "payout",
+    "refund",
     "webhook_endpoint",
 ]
 # Of these unions by name only the members for cards are kept.
 CARDS_ONLY = {
     "payment_method_details": {"card", "type"},
+    "refund_destination_details": {"card", "type"},
     "payment_method": {"billing_details", "created", "customer", "customer_account", "id", "type"}
     | {"allow_redisplay", "card", "livemode", "metadata", "object"},
     "payment_intent_next_action": {"redirect_to_url", "type", "use_stripe_sdk"},

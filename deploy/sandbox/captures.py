@@ -1,0 +1,62 @@
+"""Takes a charge's money: its balance transaction with Stripe's and the platform's fees."""
+
+import time
+
+from deploy.sandbox import application_fees, balance, instruments
+from deploy.sandbox.calls import Call
+from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.money import processing_fee
+from deploy.sandbox.store import Body
+
+
+def take_money(call: Call, charge: Body, amount: int) -> None:
+    """Capture `amount` of a charge; its balance transaction comes now, or later if so switched."""
+    charge |= {"captured": True, "amount_captured": amount}
+    if amount < charge["amount"]:
+        charge["amount_refunded"] = charge["amount"] - amount
+    if charge["application_fee_amount"]:
+        charge["application_fee"] = new_id("fee")
+    late = call.world.late
+    if not late.enabled:
+        post_transaction(call, charge)
+        return
+    due = None if late.delay_s is None else time.time() + late.delay_s
+    call.store.database.execute(
+        "INSERT INTO late_transactions VALUES (?, ?, ?)", (charge["id"], call.account, due)
+    )
+    if due is not None:
+        call.late_charges.append((charge["id"], due))
+
+
+def post_transaction(call: Call, charge: Body) -> None:
+    """Book a captured charge: its balance transaction, and the platform's fee if there is one."""
+    account = balance.account_of(call, call.account)
+    settlement = account["default_currency"]
+    amount, rate = call.world.convert(charge["amount_captured"], charge["currency"], settlement)
+    fees = []
+    application_fee = charge["application_fee_amount"]
+    if application_fee:
+        part = call.world.convert(application_fee, charge["currency"], settlement)[0]
+        fees.append(application_fees.fee_line(call, part, settlement))
+        application_fees.collect(call, charge)
+    fees.append(
+        balance.stripe_fee_line(
+            processing_fee(amount, settlement), settlement, "Stripe processing fees"
+        )
+    )
+    card = instruments.of_charge(charge)
+    delay_s = account["settings"]["payouts"]["schedule"]["delay_days"] * balance.DAY_S
+    midnight = call.now - call.now % balance.DAY_S
+    transaction = balance.move(
+        call,
+        call.account,
+        "charge",
+        charge["id"],
+        amount,
+        settlement,
+        available_on=call.now if card.available_at_once else midnight + delay_s,
+        description=charge["description"],
+        exchange_rate=rate,
+        fee_details=fees,
+    )
+    charge["balance_transaction"] = transaction["id"]
