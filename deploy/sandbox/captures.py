@@ -2,7 +2,7 @@
 
 import time
 
-from deploy.sandbox import application_fees, balance, instruments
+from deploy.sandbox import application_fees, balance, instruments, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.money import processing_fee
@@ -16,6 +16,11 @@ def take_money(call: Call, charge: Body, amount: int) -> None:
         charge["amount_refunded"] = charge["amount"] - amount
     if charge["application_fee_amount"]:
         charge["application_fee"] = new_id("fee")
+    instrument = instruments.of_charge(charge)
+    if instrument.dispute is not None:
+        timers.start(call, "card.dispute", charge["id"], call.now)
+    if instrument.fraud_warning:
+        timers.start(call, "card.fraud_warning", charge["id"], call.now)
     late = call.world.late
     if not late.enabled:
         post_transaction(call, charge)

@@ -10,7 +10,16 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from deploy.sandbox import accounts, balance, payment_intents, payouts, refund_states, refunds
+from deploy.sandbox import (
+    accounts,
+    balance,
+    dispute_states,
+    disputes,
+    payment_intents,
+    payouts,
+    refund_states,
+    refunds,
+)
 from deploy.sandbox.calls import Call
 from deploy.sandbox.engine import Engine
 from deploy.sandbox.errors import StripeError
@@ -121,6 +130,18 @@ async def _move_refund(control: Control, ids: tuple[str, ...], given: Given) -> 
     )
 
 
+async def _dispute(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: disputes.by_bank(call, given)
+    )
+
+
+async def _move_dispute(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return await control.engine.run(
+        control.call_on(ids[0]), lambda call: dispute_states.by_bank(call, given)
+    )
+
+
 async def _rates(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     moved = read_rates(given)
     call = Call(control.world, control.world.platform, {})
@@ -228,6 +249,8 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/payment_intents/{}/authentication"): _authentication,
     ("POST", "/_sandbox/charges/{}/refunds"): _refund,
     ("POST", "/_sandbox/refunds/{}"): _move_refund,
+    ("POST", "/_sandbox/charges/{}/dispute"): _dispute,
+    ("POST", "/_sandbox/disputes/{}"): _move_dispute,
     ("POST", "/_sandbox/rates"): _rates,
     ("POST", "/_sandbox/payouts/{}"): _payout,
     ("POST", "/_sandbox/accounts/{}"): _account,

@@ -20,6 +20,7 @@ EXPANDABLE = {
         "refunds": "list",
     },
     "balance_transaction": {"source": "*"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "fee_refund": {"balance_transaction": "balance_transaction", "fee": "application_fee"},
     "refund": {
         "balance_transaction": "balance_transaction",

@@ -86,6 +86,25 @@ FEES = {
     "usd": (290, 30),
 }
 
+# Settlement currency -> what Stripe takes for a chargeback on a card (stripe.com/pricing).
+DISPUTE_FEES = {
+    "aud": 2500,
+    "cad": 1500,
+    "chf": 2000,
+    "czk": 50_000,
+    "dkk": 15_000,
+    "eur": 2000,
+    "gbp": 2000,
+    "jpy": 1300,
+    "nok": 17_500,
+    "nzd": 2500,
+    "pln": 9000,
+    "ron": 10_000,
+    "sek": 20_000,
+    "sgd": 1500,
+    "usd": 1500,
+}
+
 _EURO_COUNTRIES = re.findall("..", "ATBEBGCYDEEEESFIFRGRHRIEITLTLULVMTNLPTSISK")
 SETTLEMENT_CURRENCIES = dict.fromkeys(_EURO_COUNTRIES, "eur") | {
     "AU": "aud",

@@ -212,6 +212,14 @@ def end_of_charge(call: Call, charge: Body) -> None:
             tell(call, refund)
 
 
+def end_for_dispute(call: Call, charge: Body) -> None:
+    """Give up refunds that wait for money: the bank has taken it meanwhile."""
+    for refund in _refunds(call, charge):
+        if refund["status"] == "pending" and refund["balance_transaction"] is None:
+            _give_up(call, charge, refund, "failed", "charge_for_pending_refund_disputed")
+            tell(call, refund)
+
+
 def _refunds(call: Call, charge: Body) -> list[Body]:
     query = Query(call, "refund")
     query.tag("charge", charge["id"])

@@ -17,7 +17,7 @@ from deploy.sandbox.money import priced
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body
 
-NO_LONGER_DISPUTED = ("won", "warning_closed", "prevented")
+NO_LONGER_DISPUTED = ("won", "warning_closed")
 
 
 @dataclass(frozen=True, slots=True)

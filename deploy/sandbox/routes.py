@@ -7,6 +7,7 @@ from deploy.sandbox import (
     accounts,
     application_fees,
     balance,
+    disputes,
     events,
     lists,
     payment_intents,
@@ -101,6 +102,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/v1/refunds/{}"): Route("refund", refunds.load, shapes.NOTHING),
     ("POST", "/v1/refunds/{}"): Route("refund", refunds.update, shapes.METADATA),
     ("POST", "/v1/refunds/{}/cancel"): Route("refund", refunds.cancel, shapes.NOTHING),
+    ("GET", "/v1/disputes"): Route("dispute", disputes.list_disputes, shapes.OF_CHARGE, True),
+    ("GET", "/v1/disputes/{}"): Route("dispute", disputes.load, shapes.NOTHING),
+    ("POST", "/v1/disputes/{}"): Route("dispute", disputes.update, shapes.DISPUTE),
+    ("POST", "/v1/disputes/{}/close"): Route("dispute", disputes.close, shapes.NOTHING),
     ("GET", "/v1/balance"): Route("balance", balance.retrieve_balance, shapes.NOTHING),
     ("GET", "/v1/balance_transactions"): Route(
         "balance_transaction",

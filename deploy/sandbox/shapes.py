@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from deploy.sandbox import lists
 from deploy.sandbox.calls import API_VERSION
+from deploy.sandbox.disputes import EVIDENCE
 from deploy.sandbox.parameters import (
     Check,
     Shape,
@@ -64,6 +65,14 @@ REFUND = Shape(
         "payment_intent": text(),
         "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
         "refund_application_fee": boolean,
+    }
+)
+DISPUTE = Shape(
+    {
+        **EXPAND,
+        "evidence": mapping(dict.fromkeys(EVIDENCE, text(150_000))),
+        "metadata": metadata,
+        "submit": boolean,
     }
 )
 ACCOUNT: dict[str, Check] = {

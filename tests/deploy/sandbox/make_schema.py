@@ -24,17 +24,20 @@ SERVED = [
     "balance_transaction",
     "charge",
     "deleted_webhook_endpoint",
+    "dispute",
     "error",
     "event",
     "fee_refund",
     "payment_intent",
     "payment_method",
     "payout",
+    "radar.early_fraud_warning",
     "refund",
     "webhook_endpoint",
 ]
 # Of these unions by name only the members for cards are kept.
 CARDS_ONLY = {
+    "dispute_payment_method_details": {"card", "type"},
     "payment_method_details": {"card", "type"},
     "refund_destination_details": {"card", "type"},
     "payment_method": {"billing_details", "created", "customer", "customer_account", "id", "type"}
