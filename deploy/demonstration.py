@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import aiohttp
 import orjson
 import stripe
 
@@ -82,7 +83,19 @@ async def connect_account(settings: Mapping[str, str]) -> str:
                 "capabilities": {"card_payments": {"requested": True}},
             }
         )
+    await _onboard(settings, account.id)
     return account.id
+
+
+async def _onboard(settings: Mapping[str, str], account: str) -> None:
+    """Do in the sandbox what an organization does on Stripe's page."""
+    headers = {"Authorization": f"Bearer {settings['AMPLY_STRIPE_KEY']}"}
+    url = f"{settings['AMPLY_STRIPE']}/_sandbox/accounts/{account}/onboard"
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.post(url) as response,
+    ):
+        response.raise_for_status()
 
 
 async def register_webhooks(

@@ -16,7 +16,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from deploy.sandbox import accounts
+from deploy.sandbox import account_bodies
 from deploy.sandbox.calls import World
 from deploy.sandbox.control import HEALTH_PATH, Control
 from deploy.sandbox.deliveries import Deliveries, DeliverySettings
@@ -25,6 +25,8 @@ from deploy.sandbox.errors import StripeError
 from deploy.sandbox.faults import Faults
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.money import SETTLEMENT_CURRENCIES
+from deploy.sandbox.pages import PATH as PAGES_PATH
+from deploy.sandbox.pages import Pages
 from deploy.sandbox.server import Server
 from deploy.sandbox.store import Store
 
@@ -61,7 +63,7 @@ def open_world(store: Store, country: str, base_url: str) -> World:
     if platform is None or application is None:
         platform, application = new_id("acct", 16), new_id("ca", 32)
         settlement = SETTLEMENT_CURRENCIES[country]
-        account = accounts.blank(platform, now, country, settlement)
+        account = account_bodies.account(platform, now, country, settlement)
         account |= dict.fromkeys(("charges_enabled", "details_submitted", "payouts_enabled"), True)
         with store.unit():
             store.insert(platform, account)
@@ -87,9 +89,11 @@ async def serve(given: argparse.Namespace) -> None:
         attempts_max=given.attempts_max,
     )
     engine = Engine(world, faults, Deliveries(world, faults, settings), given.key)
-    server, control = Server(engine), Control(engine)
+    server, control, pages = Server(engine), Control(engine), Pages(engine)
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path.startswith(PAGES_PATH):
+            return await pages.handle(request)
         if not request.path.startswith("/_sandbox/"):
             return await server.handle(request)
         if request.path != HEALTH_PATH:

@@ -1,48 +1,21 @@
-"""Connected accounts. In this sandbox onboarding takes no time: a requested capability is active.
+"""Connected accounts: made, changed, rejected, deleted, and access to them taken away.
 
-The control API takes charges away and gives them back, and revokes the platform's access.
+What an account may do follows from its standing (`standing.py`); it is onboarded by its owner on
+the page of an account link, or by the platform where that collects the requirements.
 """
 
 from typing import Any
 
+from deploy.sandbox import account_bodies, external_accounts, standing
 from deploy.sandbox.calls import Call
-from deploy.sandbox.errors import StripeError, invalid_parameter, no_access
-from deploy.sandbox.identifiers import new_id, random_text
+from deploy.sandbox.errors import StripeError, invalid_parameter
+from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.metadata import merged
 from deploy.sandbox.money import FEES, SETTLEMENT_CURRENCIES
+from deploy.sandbox.standing import CAPABILITIES, INFORMATION, Standing
 from deploy.sandbox.store import Body
 
-PAYOUT_DELAY_DAYS = 2
-LINK_LIFETIME_S = 300
-_NO_REQUIREMENTS: Body = {
-    "alternatives": [],
-    "current_deadline": None,
-    "currently_due": [],
-    "disabled_reason": None,
-    "errors": [],
-    "eventually_due": [],
-    "past_due": [],
-    "pending_verification": [],
-}
-_CONTROLLERS: dict[str, Body] = {
-    "standard": {
-        "fees": {"payer": "account"},
-        "losses": {"payments": "stripe"},
-        "requirement_collection": "stripe",
-        "stripe_dashboard": {"type": "full"},
-    },
-    "express": {
-        "fees": {"payer": "application_express"},
-        "losses": {"payments": "application"},
-        "requirement_collection": "stripe",
-        "stripe_dashboard": {"type": "express"},
-    },
-    "custom": {
-        "fees": {"payer": "application_custom"},
-        "losses": {"payments": "application"},
-        "requirement_collection": "application",
-        "stripe_dashboard": {"type": "none"},
-    },
-}
+_ANCHORS = ("monthly_anchor", "monthly_payout_days", "weekly_anchor", "weekly_payout_days")
 
 
 def create(call: Call) -> Body:
@@ -58,162 +31,173 @@ def create(call: Call) -> Body:
             f"{', '.join(SETTLEMENT_CURRENCIES)}.",
             "country",
         )
-    settlement = params.get("default_currency", settlement).lower()
-    if settlement not in FEES:
-        raise invalid_parameter(
-            f"Invalid default currency: {settlement[:20]}; the sandbox settles in "
-            f"{', '.join(FEES)}.",
-            "default_currency",
-        )
-    account = blank(new_id("acct", 16), call.now, country, settlement)
+    settlement = _currency(params.get("default_currency", settlement))
+    account = account_bodies.account(new_id("acct", 16), call.now, country, settlement)
     account["controller"] = _controller(params)
     account["type"] = "none" if "controller" in params else params.get("type", "standard")
-    _apply(account, params)
+    known = Standing(missing=list(INFORMATION))
     call.store.insert(call.world.platform, account, {"connected": "true"})
+    _apply(call, account, known)
+    standing.write(call, account, known)
+    if account["controller"]["stripe_dashboard"]["type"] == "full":
+        call.emit("account.application.authorized", _application(call), account=account["id"])
     return account
 
 
+def _currency(code: str) -> str:
+    if code.lower() not in FEES:
+        raise invalid_parameter(
+            f"Invalid default currency: {code[:20]}; the sandbox settles in {', '.join(FEES)}.",
+            "default_currency",
+        )
+    return code.lower()
+
+
 def _controller(params: dict[str, Any]) -> Body:
-    preset = _CONTROLLERS[params.get("type", "standard")]
-    return {"is_controller": True, "type": "application", **preset, **params.get("controller", {})}
+    made = account_bodies.controller(params)
+    collects = made["requirement_collection"] == "application"
+    dashboard, liable = made["stripe_dashboard"]["type"], made["losses"]["payments"]
+    if collects and (dashboard != "none" or liable != "application"):
+        raise invalid_parameter(
+            "When `controller[requirement_collection]` is `application`, "
+            "`controller[stripe_dashboard][type]` must be `none` and "
+            "`controller[losses][payments]` must be `application`.",
+            "controller[requirement_collection]",
+        )
+    return made
 
 
-def _apply(account: Body, params: dict[str, Any]) -> None:
+def _apply(call: Call, account: Body, known: Standing) -> None:
+    """Take over what the request says, and tick off the requirements that it meets."""
+    params = call.params
+    collects = account["controller"].get("requirement_collection") == "application"
+    if "tos_acceptance" in params and not collects:
+        raise invalid_parameter(
+            "You cannot accept the Terms of Service on behalf of Standard and Express connected "
+            "accounts.",
+            "tos_acceptance[date]",
+        )
+    if "default_currency" in params:
+        account["default_currency"] = _currency(params["default_currency"])
     for name in ("business_type", "email"):
         if name in params:
             account[name] = params[name]
     account["metadata"] = merged(account["metadata"], params.get("metadata"))
-    account["business_profile"] |= params.get("business_profile", {})
+    for name in ("business_profile", "tos_acceptance"):
+        account[name] |= params.get(name, {})
     payouts = params.get("settings", {}).get("payouts", {})
-    account["settings"]["payouts"]["schedule"] |= payouts.get("schedule", {})
-    if "debit_negative_balances" in payouts:
-        debits = payouts["debit_negative_balances"]
-        account["settings"]["payouts"]["debit_negative_balances"] = debits
+    _schedule(account["settings"]["payouts"]["schedule"], payouts.get("schedule", {}))
+    account["settings"]["payouts"] |= {
+        name: value for name, value in payouts.items() if name != "schedule"
+    }
     for name, wanted in params.get("capabilities", {}).items():
-        account["capabilities"][name] = "active" if wanted.get("requested") else "inactive"
-    if account["requirements"]["disabled_reason"] is None:
-        active = account["capabilities"].get("card_payments") == "active"
-        account |= {"charges_enabled": active, "details_submitted": active}
-        account["payouts_enabled"] = active
+        request_capability(call, known, name, wanted.get("requested", False))
+    if "external_account" in params:
+        external_accounts.attach(call, account, params["external_account"], default=True)
+    known.missing = [name for name in known.missing if not _is_given(account, name, params)]
+    if collects and not known.missing:
+        known.submitted = True
 
 
-def merged(current: dict[str, str], change: dict[str, str] | None) -> dict[str, str]:
-    """Return metadata after an update: empty values remove, an empty change removes all."""
-    if change is None:
-        return current
-    if not change:
-        return {}
-    return {name: value for name, value in (current | change).items() if value}
+def _schedule(current: Body, change: Body) -> None:
+    """Change the payout schedule; anchors of another interval go."""
+    if "interval" in change:
+        for name in _ANCHORS:
+            current.pop(name, None)
+    if change.get("delay_days") == "minimum":
+        change = change | {"delay_days": account_bodies.PAYOUT_DELAY_DAYS}
+    current |= change
+    if current["interval"] == "weekly":
+        current.setdefault("weekly_anchor", "monday")
+    elif current["interval"] == "monthly":
+        current.setdefault("monthly_anchor", 1)
 
 
-def blank(account_id: str, now: int, country: str, settlement: str) -> Body:
-    """An account without capabilities, complete as Stripe sends it."""
-    address = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
-    return {
-        "id": account_id,
-        "object": "account",
-        "business_profile": {
-            "annual_revenue": None,
-            "estimated_worker_count": None,
-            "mcc": None,
-            "minority_owned_business_designation": None,
-            "name": None,
-            "product_description": None,
-            "support_address": address,
-            "support_email": None,
-            "support_phone": None,
-            "support_url": None,
-            "url": None,
-        },
-        "business_type": None,
-        "capabilities": {},
-        "charges_enabled": False,
-        "controller": {"type": "account"},
-        "country": country,
-        "created": now,
-        "default_currency": settlement,
-        "details_submitted": False,
-        "email": None,
-        "external_accounts": {
-            "data": [],
-            "has_more": False,
-            "object": "list",
-            "url": f"/v1/accounts/{account_id}/external_accounts",
-        },
-        "future_requirements": _NO_REQUIREMENTS,
-        "metadata": {},
-        "payouts_enabled": False,
-        "requirements": dict(_NO_REQUIREMENTS),
-        "settings": _settings(),
-        "tos_acceptance": {"date": None, "ip": None, "user_agent": None},
-        "type": "standard",
-    }
+def _is_given(account: Body, name: str, params: dict[str, Any]) -> bool:
+    head, _, tail = name.partition(".")
+    if head == "external_account":
+        return bool(account["external_accounts"]["data"])
+    if head == "representative":
+        return bool(params.get("individual", {}).get(tail)) or bool(params.get("company"))
+    value = account[head]
+    return bool(value.get(tail)) if tail else bool(value)
 
 
-def _settings() -> Body:
-    statement = dict.fromkeys(("statement_descriptor", "statement_descriptor_kana"))
-    prefix = dict.fromkeys(
-        ("statement_descriptor_prefix_kana", "statement_descriptor_prefix_kanji")
-    )
-    return {
-        "bacs_debit_payments": {"display_name": None, "service_user_number": None},
-        "branding": dict.fromkeys(("icon", "logo", "primary_color", "secondary_color")),
-        "card_issuing": {"tos_acceptance": {"date": None, "ip": None}},
-        "card_payments": {
-            "decline_on": {"avs_failure": False, "cvc_failure": False},
-            "statement_descriptor_prefix": None,
-            **prefix,
-        },
-        "dashboard": {"display_name": None, "timezone": "Etc/UTC"},
-        "invoices": {"default_account_tax_ids": None, "hosted_payment_method_save": None},
-        "payments": {**statement, "statement_descriptor_kanji": None},
-        "payouts": {
-            "debit_negative_balances": True,
-            "schedule": {"delay_days": PAYOUT_DELAY_DAYS, "interval": "daily"},
-            "statement_descriptor": None,
-        },
-        "sepa_debit_payments": {},
-    }
-
-
-def load(call: Call) -> Body:
-    """Return the account that the path names; 403 if unknown or revoked, as at Stripe."""
-    body = call.store.get(call.world.platform, "account", call.ids[0])
-    if body is None or is_revoked(call, call.ids[0]):
-        raise no_access(call.ids[0], call.key)
-    return body
+def request_capability(call: Call, known: Standing, name: str, requested: bool) -> None:
+    """Ask for a capability, or give it back."""
+    if name not in CAPABILITIES:
+        raise invalid_parameter(f"Unknown capability: {name[:60]}.", f"capabilities[{name[:60]}]")
+    if requested:
+        known.requested.setdefault(name, call.now)
+    else:
+        known.requested.pop(name, None)
 
 
 def own(call: Call) -> Body:
-    """`GET /v1/account`: the account that the request acts for."""
-    body = call.store.get(call.world.platform, "account", call.account)
-    if body is None:
-        raise no_access(call.account, call.key)
-    return body
+    """`GET /v1/account`: the account that the call is on."""
+    return dict(call.store.get(call.world.platform, "account", call.account) or {})
+
+
+def load(call: Call) -> Body:
+    """`GET /v1/accounts/{id}`."""
+    return standing.load(call, call.ids[0])
 
 
 def update(call: Call) -> Body:
     """`POST /v1/accounts/{id}`."""
-    account = load(call)
-    _apply(account, call.params)
-    call.store.update(account)
-    call.emit("account.updated", account, account=account["id"])
-    return account
+    return standing.change(call, call.ids[0], lambda account, known: _apply(call, account, known))
 
 
-def create_link(call: Call) -> Body:
-    """`POST /v1/account_links`: a single-use address; onboarding itself is instant here."""
-    account_id = call.params["account"]
-    if call.store.get(call.world.platform, "account", account_id) is None:
+def reject(call: Call) -> Body:
+    """`POST /v1/accounts/{id}/reject`, of accounts for whose losses the platform is liable."""
+    if load(call)["controller"].get("losses") != {"payments": "application"}:
         raise StripeError(
-            400, f"No such account: '{account_id[:40]}'", code="resource_missing", param="account"
+            403,
+            "You cannot reject this account: your platform is not liable for its negative "
+            "balances.",
         )
-    return {
-        "object": "account_link",
-        "created": call.now,
-        "expires_at": call.now + LINK_LIFETIME_S,
-        "url": f"{call.world.base_url}/_sandbox/onboarding/{account_id}/{random_text(16)}",
-    }
+
+    def edit(account: Body, known: Standing) -> None:
+        known.rejected = call.params["reason"]
+
+    return standing.change(call, call.ids[0], edit)
+
+
+def delete(call: Call) -> Body:
+    """`DELETE /v1/accounts/{id}`: test accounts always can; calls on it fail then."""
+    account = load(call)
+    call.emit("account.application.deauthorized", _application(call), account=account["id"])
+    call.store.delete(account["id"])
+    return {"id": account["id"], "object": "account", "deleted": True}
+
+
+def list_capabilities(call: Call) -> Body:
+    """`GET /v1/accounts/{id}/capabilities`."""
+    account = load(call)
+    known = standing.read(call, account)
+    data = [standing.capability(account, known, name) for name in sorted(known.requested)]
+    url = f"/v1/accounts/{account['id']}/capabilities"
+    return {"object": "list", "data": data, "has_more": False, "url": url}
+
+
+def load_capability(call: Call) -> Body:
+    """`GET /v1/accounts/{id}/capabilities/{name}`."""
+    account = load(call)
+    if call.ids[1] not in CAPABILITIES:
+        raise StripeError(404, f"No such capability: '{call.ids[1][:60]}'", param="capability")
+    return standing.capability(account, standing.read(call, account), call.ids[1])
+
+
+def update_capability(call: Call) -> Body:
+    """`POST /v1/accounts/{id}/capabilities/{name}`."""
+    load_capability(call)
+    wanted = call.params["requested"]
+    standing.change(
+        call,
+        call.ids[0],
+        lambda account, known: request_capability(call, known, call.ids[1], wanted),
+    )
+    return load_capability(call)
 
 
 def is_revoked(call: Call, account_id: str) -> bool:
@@ -221,29 +205,14 @@ def is_revoked(call: Call, account_id: str) -> bool:
     return call.store.setting(f"revoked:{account_id}") is not None
 
 
-def switch(call: Call, changes: dict[str, Any]) -> Body:
-    """Set `charges_enabled`, `payouts_enabled` or `disabled_reason` (control API)."""
-    account = load(call)
-    previous = {name: account[name] for name in changes if name in account}
-    reason = changes.pop("disabled_reason", None)
-    account |= changes
-    if account["charges_enabled"]:
-        account["requirements"] = dict(_NO_REQUIREMENTS)
-    else:
-        account["requirements"]["disabled_reason"] = reason or "requirements.past_due"
-    call.store.update(account)
-    call.emit("account.updated", account, account=account["id"], previous=previous)
-    return account
-
-
 def revoke(call: Call) -> Body:
     """Take the platform's access away, as an organization does in its Dashboard (control API)."""
     account = load(call)
-    application: Body = {
-        "id": call.world.application,
-        "object": "application",
-        "name": "Amply sandbox",
-    }
-    call.emit("account.application.deauthorized", application, account=account["id"])
+    call.emit("account.application.deauthorized", _application(call), account=account["id"])
     call.store.set_setting(f"revoked:{account['id']}", "true")
+    call.store.database.execute("DELETE FROM account_links WHERE account = ?", (account["id"],))
     return account
+
+
+def _application(call: Call) -> Body:
+    return {"id": call.world.application, "object": "application", "name": "Amply sandbox"}

@@ -11,8 +11,8 @@ import orjson
 from aiohttp import web
 
 from deploy.sandbox import (
-    accounts,
     balance,
+    control_accounts,
     dispute_states,
     disputes,
     payment_intents,
@@ -101,20 +101,6 @@ async def _settle(control: Control, ids: tuple[str, ...], given: Given) -> Body:
         call, lambda call: balance.settle(call.store, call.account, call.now)
     )
     return {"settled": changed}
-
-
-async def _account(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    allowed = ("charges_enabled", "payouts_enabled", "disabled_reason")
-    unknown = set(given) - set(allowed)
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(allowed)}")
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: accounts.switch(call, given)
-    )
-
-
-async def _deauthorize(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return await control.engine.run(control.call_on(ids[0]), accounts.revoke)
 
 
 async def _refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
@@ -253,10 +239,9 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/disputes/{}"): _move_dispute,
     ("POST", "/_sandbox/rates"): _rates,
     ("POST", "/_sandbox/payouts/{}"): _payout,
-    ("POST", "/_sandbox/accounts/{}"): _account,
     ("POST", "/_sandbox/accounts/{}/payouts"): _automatic_payouts,
     ("POST", "/_sandbox/accounts/{}/settle"): _settle,
-    ("POST", "/_sandbox/accounts/{}/deauthorize"): _deauthorize,
+    **control_accounts.ACTIONS,
 }
 
 
@@ -265,10 +250,10 @@ def _find(method: str, path: str) -> tuple[Action, tuple[str, ...]]:
     if action is not None:
         return action, ()
     segments = path.split("/")
-    if len(segments) >= 4:
-        object_id, segments[3] = segments[3], "{}"
-        action = ACTIONS_BY_PATH.get((method, "/".join(segments)))
-        if action is not None:
-            return action, (object_id,)
+    ids = tuple(segments[3::2])
+    segments[3::2] = ["{}"] * len(ids)
+    action = ACTIONS_BY_PATH.get((method, "/".join(segments)))
+    if action is not None:
+        return action, ids
     known = ", ".join(f"{verb} {place}" for verb, place in ACTIONS_BY_PATH)
     raise StripeError(404, f"No such control: {method} {path[:80]}. There are: {known}")

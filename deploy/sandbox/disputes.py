@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.sandbox import balance, dispute_states, instruments, lists, refund_states, timers
-from deploy.sandbox.accounts import merged
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.metadata import merged
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy.sandbox import lists, refund_states
-from deploy.sandbox.accounts import merged
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter, no_such
 from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.metadata import merged
 from deploy.sandbox.money import priced
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body

@@ -1,10 +1,6 @@
 """Every request the sandbox serves: method, path, parameters, function. `{}` stands for an id."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from deploy.sandbox import (
-    accounts,
     application_fees,
     balance,
     disputes,
@@ -16,7 +12,8 @@ from deploy.sandbox import (
     shapes,
     webhook_endpoints,
 )
-from deploy.sandbox.calls import Answer, Call
+from deploy.sandbox.account_routes import ACCOUNT_ROUTES
+from deploy.sandbox.calls import Call
 from deploy.sandbox.parameters import (
     Shape,
     boolean,
@@ -27,20 +24,10 @@ from deploy.sandbox.parameters import (
     text,
     texts,
 )
+from deploy.sandbox.route import Function, Route
 from deploy.sandbox.store import Body
 
-Function = Callable[[Call], Body | Answer]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One request: the kind of object it answers with, its parameters and its function."""
-
-    kind: str
-    function: Function
-    shape: Shape
-    listed: bool = False
-    platform_only: bool = False
+ID_LENGTH_MAX = 255
 
 
 def _retrieve(kind: str, param: str = "id") -> Function:
@@ -51,6 +38,7 @@ def _retrieve(kind: str, param: str = "id") -> Function:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
+    **ACCOUNT_ROUTES,
     ("POST", "/v1/payment_intents"): Route("payment_intent", payment_intents.create, shapes.INTENT),
     ("GET", "/v1/payment_intents"): Route(
         "payment_intent", lists.payment_intents, shapes.DATED, True
@@ -170,27 +158,6 @@ ROUTES: dict[tuple[str, str], Route] = {
         True,
     ),
     ("GET", "/v1/events/{}"): Route("event", events.retrieve, shapes.NOTHING),
-    ("GET", "/v1/account"): Route("account", accounts.own, shapes.NOTHING),
-    ("POST", "/v1/accounts"): Route("account", accounts.create, shapes.NEW_ACCOUNT, False, True),
-    ("GET", "/v1/accounts"): Route("account", lists.accounts, shapes.DATED, True, True),
-    ("GET", "/v1/accounts/{}"): Route("account", accounts.load, shapes.NOTHING),
-    ("POST", "/v1/accounts/{}"): Route("account", accounts.update, Shape(shapes.ACCOUNT)),
-    ("POST", "/v1/account_links"): Route(
-        "account_link",
-        accounts.create_link,
-        Shape(
-            {
-                **shapes.EXPAND,
-                "account": text(),
-                "refresh_url": text(),
-                "return_url": text(),
-                "type": one_of("account_onboarding", "account_update"),
-            },
-            ("account", "type"),
-        ),
-        False,
-        True,
-    ),
     ("POST", "/v1/webhook_endpoints"): Route(
         "webhook_endpoint",
         webhook_endpoints.create,
@@ -223,8 +190,9 @@ def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
     if route is not None:
         return route, ()
     segments = path.split("/")
-    if len(segments) not in (4, 5) or not segments[3] or len(segments[3]) > 255:
+    ids = tuple(segments[3::2])
+    if not ids or any(not 0 < len(object_id) <= ID_LENGTH_MAX for object_id in ids):
         return None
-    object_id, segments[3] = segments[3], "{}"
+    segments[3::2] = ["{}"] * len(ids)
     route = ROUTES.get((method, "/".join(segments)))
-    return None if route is None else (route, (object_id,))
+    return None if route is None else (route, ids)

@@ -23,6 +23,7 @@ from deploy.sandbox.faults import Fault, refusal
 from deploy.sandbox.form import Pairs
 from deploy.sandbox.idempotency import Stored
 from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.route import Route
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ class Exchange:
     """One request on its way through the server."""
 
     call: Call
-    route: routes.Route
+    route: Route
     path: str
     pairs: Pairs
     fault: Fault | None = None

@@ -9,7 +9,6 @@ from deploy.sandbox.parameters import (
     Check,
     Shape,
     boolean,
-    each_of,
     ignored,
     integer,
     mapping,
@@ -73,62 +72,6 @@ DISPUTE = Shape(
         "evidence": mapping(dict.fromkeys(EVIDENCE, text(150_000))),
         "metadata": metadata,
         "submit": boolean,
-    }
-)
-ACCOUNT: dict[str, Check] = {
-    **EXPAND,
-    "business_profile": mapping(
-        {
-            name: text()
-            for name in (
-                "mcc",
-                "name",
-                "product_description",
-                "support_email",
-                "support_phone",
-                "support_url",
-                "url",
-            )
-        }
-    ),
-    "business_type": one_of("company", "government_entity", "individual", "non_profit"),
-    "capabilities": each_of(mapping({"requested": boolean})),
-    "company": ignored,
-    "default_currency": text(),
-    "email": text(),
-    "external_account": ignored,
-    "individual": ignored,
-    "metadata": metadata,
-    "settings": mapping(
-        {
-            "payouts": mapping(
-                {
-                    "debit_negative_balances": boolean,
-                    "schedule": mapping(
-                        {
-                            "delay_days": integer(0, 31),
-                            "interval": one_of("daily", "manual", "monthly", "weekly"),
-                        }
-                    ),
-                }
-            )
-        }
-    ),
-    "tos_acceptance": ignored,
-}
-NEW_ACCOUNT = Shape(
-    {
-        **ACCOUNT,
-        "country": text(2),
-        "type": one_of("custom", "express", "standard"),
-        "controller": mapping(
-            {
-                "fees": mapping({"payer": one_of("account", "application")}),
-                "losses": mapping({"payments": one_of("application", "stripe")}),
-                "requirement_collection": one_of("application", "stripe"),
-                "stripe_dashboard": mapping({"type": one_of("express", "full", "none")}),
-            }
-        ),
     }
 )
 NEW_ENDPOINT: dict[str, Check] = {

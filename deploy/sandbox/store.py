@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS timers (
 CREATE INDEX IF NOT EXISTS timers_due ON timers (due, sequence);
 CREATE INDEX IF NOT EXISTS timers_waiting ON timers (account, kind) WHERE due = 9007199254740992;
 CREATE INDEX IF NOT EXISTS timers_of_object ON timers (object);
+CREATE TABLE IF NOT EXISTS account_links (
+    token TEXT PRIMARY KEY, session TEXT UNIQUE, account TEXT NOT NULL, expires_at INTEGER NOT NULL,
+    return_url TEXT NOT NULL, refresh_url TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 PAGE_BYTES = 16_384  # bodies of 1 to 3 kB waste a quarter of the file in smaller pages

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from deploy.sandbox import lists
-from deploy.sandbox.accounts import merged
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter
 from deploy.sandbox.identifiers import new_id, random_text
+from deploy.sandbox.metadata import merged
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body
 

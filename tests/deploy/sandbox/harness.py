@@ -82,8 +82,15 @@ class Shop:
         )
         self.api = self.client.v1
         self.account = ""
+        self.sandbox = sandbox
 
     async def open_account(self, country: str = "DE", **changes: Any) -> str:
+        await self.create_account(country, **changes)
+        self.sandbox.control("POST", f"accounts/{self.account}/onboard")
+        return self.account
+
+    async def create_account(self, country: str = "DE", **changes: Any) -> stripe.Account:
+        """Create an account that nobody has onboarded."""
         params: Any = {
             "country": country,
             "capabilities": {"card_payments": {"requested": True}},
@@ -97,7 +104,7 @@ class Shop:
         }
         account = await self.api.accounts.create_async(params)
         self.account = account.id
-        return self.account
+        return account
 
     async def close(self) -> None:
         await self.http.close_async()  # type: ignore[no-untyped-call]  # the library has no type here

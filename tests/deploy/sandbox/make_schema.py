@@ -22,7 +22,11 @@ SERVED = [
     "application_fee",
     "balance",
     "balance_transaction",
+    "bank_account",
+    "capability",
     "charge",
+    "deleted_account",
+    "deleted_bank_account",
     "deleted_webhook_endpoint",
     "dispute",
     "error",
@@ -111,7 +115,7 @@ def requests(paths: dict[str, Any]) -> dict[str, list[str]]:
     found = {}
     for path, operations in paths.items():
         segments = path.split("/")
-        if segments[2] not in families or len(segments) > 5:
+        if segments[2] not in families or len(segments) > 6:
             continue
         plain = "/".join("{}" if part.startswith("{") else part for part in segments)
         for method, operation in operations.items():
