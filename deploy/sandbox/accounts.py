@@ -145,7 +145,8 @@ def load(call: Call) -> Body:
 
 def update(call: Call) -> Body:
     """`POST /v1/accounts/{id}`."""
-    return standing.change(call, call.ids[0], lambda account, known: _apply(call, account, known))
+    account = load(call)
+    return standing.change(call, account["id"], lambda body, known: _apply(call, body, known))
 
 
 def reject(call: Call) -> Body:
@@ -168,6 +169,7 @@ def delete(call: Call) -> Body:
     account = load(call)
     call.emit("account.application.deauthorized", _application(call), account=account["id"])
     call.store.delete(account["id"])
+    call.world.revoked.add(account["id"])
     return {"id": account["id"], "object": "account", "deleted": True}
 
 
@@ -202,7 +204,7 @@ def update_capability(call: Call) -> Body:
 
 def is_revoked(call: Call, account_id: str) -> bool:
     """Say whether the platform lost access to an account."""
-    return call.store.setting(f"revoked:{account_id}") is not None
+    return account_id in call.world.revoked
 
 
 def revoke(call: Call) -> Body:
@@ -210,6 +212,7 @@ def revoke(call: Call) -> Body:
     account = load(call)
     call.emit("account.application.deauthorized", _application(call), account=account["id"])
     call.store.set_setting(f"revoked:{account['id']}", "true")
+    call.world.revoked.add(account["id"])
     call.store.database.execute("DELETE FROM account_links WHERE account = ?", (account["id"],))
     return account
 

@@ -12,9 +12,10 @@ from deploy.sandbox import timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.identifiers import new_id
-from deploy.sandbox.store import Body, Store
+from deploy.sandbox.store import Body
 
 DAY_S = 86_400
+DAY = "balance.day"
 
 # Kinds that have several categories are given theirs by the caller.
 REPORTING_CATEGORIES = {
@@ -30,6 +31,7 @@ REPORTING_CATEGORIES = {
     "refund": "refund",
     "refund_failure": "refund_failure",
     "stripe_fee": "fee",
+    "tax_fee": "tax",
 }
 MONEY_CAME = "balance.money_came"
 
@@ -38,7 +40,7 @@ def move(
     call: Call,
     account: str,
     kind: str,
-    source: str,
+    source: str | None,
     amount: int,
     currency: str,
     *,
@@ -73,14 +75,31 @@ def move(
         "status": "pending",
         "type": kind,
     }
-    call.store.insert(account, body, {"type": kind, "source": source})
+    call.store.insert(account, body, {"type": kind} | ({"source": source} if source else {}))
     call.store.database.execute(
         "INSERT INTO movements VALUES (?, ?, ?, ?, ?, NULL)",
         (body["id"], account, currency, available_on, body["net"]),
     )
     if body["net"] > 0:
         timers.wake(call, account, MONEY_CAME)
+    if account != call.world.platform:
+        timers.start_once(call, DAY, account, next_midnight(max(call.now, available_on - 1)))
     return with_status(body, call.now)
+
+
+def next_midnight(moment: int) -> int:
+    """Return the first midnight (UTC) after a moment in Unix seconds."""
+    return moment - moment % DAY_S + DAY_S
+
+
+def became_available(call: Call) -> bool:
+    """Say whether money of the account became available in the day before now."""
+    row = call.store.database.execute(
+        "SELECT 1 FROM movements WHERE account = ? AND net > 0 AND available_on > ? "
+        "AND available_on <= ? LIMIT 1",
+        (call.account, call.now - DAY_S, call.now),
+    ).fetchone()
+    return row is not None
 
 
 def stripe_fee_line(amount: int, currency: str, description: str) -> Body:
@@ -129,9 +148,19 @@ def retrieve_transaction(call: Call) -> Body:
     )
 
 
-def settlement_currency(call: Call, account_id: str) -> str:
-    """Return the currency in which an account is paid."""
-    return str(account_of(call, account_id)["default_currency"])
+def settlement_currency(call: Call, account_id: str, currency: str = "") -> str:
+    """Return the currency in which an account is paid, or in which one's charges are."""
+    return settlement_of(account_of(call, account_id), currency)
+
+
+def settlement_of(account: Body, currency: str) -> str:
+    """Return what a charge settles in: its own currency with a bank account for it, or the default.
+
+    Source: docs.stripe.com/connect/multicurrency-settlement.
+    """
+    banks = account["external_accounts"]["data"]
+    kept = currency in {bank["currency"] for bank in banks if bank["default_for_currency"]}
+    return currency if kept else str(account["default_currency"])
 
 
 def account_of(call: Call, account_id: str) -> Body:
@@ -142,17 +171,21 @@ def account_of(call: Call, account_id: str) -> Body:
     return body
 
 
-def settle(store: Store, account: str, now: int) -> int:
+def settle(call: Call) -> int:
     """Make all pending money of an account available now; returns how many transactions."""
-    changed = store.database.execute(
+    account, now, database = call.account, call.now, call.store.database
+    changed = database.execute(
         "UPDATE objects SET body = json_set(body, '$.available_on', ?) WHERE id IN "
         "(SELECT id FROM movements WHERE account = ? AND available_on > ?)",
         (now, account, now),
     ).rowcount
-    store.database.execute(
+    database.execute(
         "UPDATE movements SET available_on = ? WHERE account = ? AND available_on > ?",
         (now, account, now),
     )
+    if changed:
+        timers.start_once(call, DAY, account, next_midnight(now))
+        call.emit("balance.available", retrieve_balance(call))
     return changed
 
 

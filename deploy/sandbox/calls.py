@@ -51,6 +51,7 @@ class World:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     late: LateTransactions = field(default_factory=LateTransactions)
     rates: Rates = field(default_factory=dict)
+    revoked: set[str] = field(default_factory=set)
 
     def now(self) -> int:
         """Return the business time in Unix seconds; only tests move it, and only forward."""
@@ -64,6 +65,11 @@ class World:
     def convert(self, amount: int, source: str, target: str) -> tuple[int, float | None]:
         """Return (amount in `target`, rate or None) at the rates of now; see `money.convert`."""
         return convert(amount, source, target, self.rates)
+
+    def load_revoked(self) -> None:
+        """Read which accounts took the platform's access away."""
+        rows = self.store.database.execute("SELECT name FROM settings WHERE name GLOB 'revoked:*'")
+        self.revoked = {name.removeprefix("revoked:") for (name,) in rows}
 
     def load_endpoints(self) -> None:
         """Read the webhook endpoints again after one changed."""
@@ -140,6 +146,7 @@ class Call:
             endpoint.id
             for endpoint in self.world.endpoints.values()
             if endpoint.wants(event_type, from_connected_account=connected)
+            and owner not in self.world.revoked
         ]
         event: Body = {
             "id": new_id("evt"),

@@ -36,7 +36,7 @@ def take_money(call: Call, charge: Body, amount: int) -> None:
 def post_transaction(call: Call, charge: Body) -> None:
     """Book a captured charge: its balance transaction, and the platform's fee if there is one."""
     account = balance.account_of(call, call.account)
-    settlement = account["default_currency"]
+    settlement = balance.settlement_of(account, charge["currency"])
     amount, rate = call.world.convert(charge["amount_captured"], charge["currency"], settlement)
     fees = []
     application_fee = charge["application_fee_amount"]

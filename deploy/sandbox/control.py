@@ -13,10 +13,10 @@ from aiohttp import web
 from deploy.sandbox import (
     balance,
     control_accounts,
+    control_payouts,
     dispute_states,
     disputes,
     payment_intents,
-    payouts,
     refund_states,
     refunds,
 )
@@ -79,28 +79,6 @@ async def _authentication(control: Control, ids: tuple[str, ...], given: Given) 
         control.call_on(ids[0]),
         lambda call: payment_intents.complete_authentication(call, succeeded=succeeded),
     )
-
-
-async def _payout(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    status, code = given["status"], given.get("failure_code", "account_closed")
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: payouts.advance(call, status, code)
-    )
-
-
-async def _automatic_payouts(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    made = await control.engine.run(control.call_as(ids[0]), payouts.pay_out_available)
-    if given.get("paid", False):
-        made = [await _payout(control, (payout["id"],), {"status": "paid"}) for payout in made]
-    return {"payouts": made}
-
-
-async def _settle(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    call = control.call_as(ids[0])
-    changed = await control.engine.run(
-        call, lambda call: balance.settle(call.store, call.account, call.now)
-    )
-    return {"settled": changed}
 
 
 async def _refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
@@ -238,10 +216,8 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/charges/{}/dispute"): _dispute,
     ("POST", "/_sandbox/disputes/{}"): _move_dispute,
     ("POST", "/_sandbox/rates"): _rates,
-    ("POST", "/_sandbox/payouts/{}"): _payout,
-    ("POST", "/_sandbox/accounts/{}/payouts"): _automatic_payouts,
-    ("POST", "/_sandbox/accounts/{}/settle"): _settle,
     **control_accounts.ACTIONS,
+    **control_payouts.ACTIONS,
 }
 
 

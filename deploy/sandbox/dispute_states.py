@@ -48,7 +48,7 @@ def reinstate(call: Call, dispute: Body, *, fee_returned: bool) -> None:
 def _book(
     call: Call, dispute: Body, sign: int, fee: int, reporting_category: str, description: str
 ) -> None:
-    settlement = balance.settlement_currency(call, call.account)
+    settlement = balance.settlement_currency(call, call.account, dispute["currency"])
     amount, rate = call.world.convert(dispute["amount"], dispute["currency"], settlement)
     transaction = balance.move(
         call,

@@ -32,6 +32,8 @@ EXPANDABLE = {
     "payout": {
         "balance_transaction": "balance_transaction",
         "failure_balance_transaction": "balance_transaction",
+        "original_payout": "payout",
+        "reversed_by": "payout",
     },
     "application_fee": {
         "account": "account",

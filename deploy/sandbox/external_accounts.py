@@ -7,7 +7,7 @@ four digits of a number are shown; what its payouts meet with is kept apart.
 
 from typing import Any
 
-from deploy.sandbox import account_bodies, standing
+from deploy.sandbox import account_bodies, balance, standing
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter, no_such
 from deploy.sandbox.identifiers import new_id
@@ -137,24 +137,23 @@ def update(call: Call) -> Body:
                     bank[name] = params.get(name, bank[name])
 
     find(standing.load(call, call.ids[0]), call.ids[1])
-    return _told(call, standing.change(call, call.ids[0], edit))
+    return _told(call, standing.change(call, call.ids[0], edit), call.ids[1])
 
 
 def set_status(call: Call, account_id: str, bank_id: str, status: str) -> Body:
     """Say what became of a bank account's verification, or of a payout to it."""
-    call.ids = (account_id, bank_id)
 
     def edit(account: Body, known: standing.Standing) -> None:
         for bank in account["external_accounts"]["data"]:
             if bank["id"] == bank_id:
                 bank["status"] = status
 
-    find(standing.load(call, account_id), bank_id)
-    return _told(call, standing.change(call, account_id, edit))
+    find(balance.account_of(call, account_id), bank_id)
+    return _told(call, standing.change(call, account_id, edit), bank_id)
 
 
-def _told(call: Call, account: Body) -> Body:
-    bank = find(account, call.ids[1])
+def _told(call: Call, account: Body, bank_id: str) -> Body:
+    bank = find(account, bank_id)
     call.emit("account.external_account.updated", bank, account=account["id"])
     return bank
 

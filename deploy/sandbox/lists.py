@@ -115,8 +115,9 @@ def balance_transactions(call: Call) -> Body:
 def payouts(call: Call) -> Body:
     """`GET /v1/payouts`."""
     query = Query(call, "payout")
-    if "status" in call.params:
-        query.field("status", call.params["status"])
+    for name in ("destination", "status"):
+        if name in call.params:
+            query.field(name, call.params[name])
     if "arrival_date" in call.params:
         query.range("arrival_date", call.params["arrival_date"])
     return page(call, query, "/v1/payouts")

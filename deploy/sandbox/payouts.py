@@ -1,22 +1,27 @@
-"""Payouts to the bank: manual ones by API, automatic ones (itemised) when the control API says so.
+"""Payouts to the bank: how each is made and how it ends (docs.stripe.com/payouts).
 
-pending -> in_transit -> paid; a payout may fail even after it was paid, and then its money comes
-back in a `payout_failure` balance transaction (docs.stripe.com/payouts).
+pending -> in_transit -> paid, by the clock; canceled only while pending. A payout may fail even
+after it was paid, within five business days, and then its money comes back in a balance transaction
+of its own, and its bank account gets no automatic payouts until it is verified again.
 """
 
-from deploy.sandbox import balance
+from datetime import UTC, datetime
+
+from deploy.sandbox import balance, external_accounts, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter
-from deploy.sandbox.identifiers import new_id
+from deploy.sandbox.identifiers import new_id, random_text
+from deploy.sandbox.metadata import merged
 from deploy.sandbox.money import AMOUNT_MAX, CURRENCIES, check_currency
 from deploy.sandbox.store import Body
 
-ARRIVAL_S = 2 * balance.DAY_S
-
-FAILURES = {
-    "account_closed": "The bank account has been closed.",
-    "could_not_process": "The bank could not process this payout.",
-    "no_account": "The bank account could not be located.",
+ARRIVAL_BUSINESS_DAYS = 2
+FAILURE_BUSINESS_DAYS = 5
+SUBMIT, ARRIVE = "payout.submit", "payout.arrive"
+_BEFORE = {
+    "in_transit": ("pending",),
+    "paid": ("pending", "in_transit"),
+    "failed": ("pending", "in_transit", "paid"),
 }
 
 
@@ -35,6 +40,7 @@ def create(call: Call) -> Body:
         raise invalid_parameter(
             f"Payouts in {currency} must be a multiple of {multiple}.", "amount"
         )
+    bank = _destination(call, account, currency)
     available, _ = balance.sums(call).get(currency, (0, 0))
     if amount > available:
         raise StripeError(
@@ -44,104 +50,180 @@ def create(call: Call) -> Body:
             code="balance_insufficient",
             param="amount",
         )
-    return _pay_out(call, amount, currency, automatic=False)
+    return make(call, amount, currency, bank, automatic=False)
 
 
-def _pay_out(call: Call, amount: int, currency: str, *, automatic: bool) -> Body:
-    payout_id = new_id("po")
-    transaction = balance.move(
-        call,
-        call.account,
-        "payout",
-        payout_id,
-        -amount,
-        currency,
-        available_on=call.now,
-        description="STRIPE PAYOUT",
+def _destination(call: Call, account: Body, currency: str) -> Body | None:
+    if "destination" in call.params:
+        named = external_accounts.find(account, call.params["destination"])
+        if named["currency"] == currency:
+            return named
+    else:
+        bank = external_accounts.default_of(account, currency)
+        if bank is not None or not call.connected:
+            return bank
+    raise invalid_parameter(
+        f"Sorry, you don't have any external accounts in that currency ({currency}).",
+        "destination",
     )
-    body: Body = {
+
+
+def make(call: Call, amount: int, currency: str, bank: Body | None, *, automatic: bool) -> Body:
+    """Take money off the balance and send it on its way; returns the payout."""
+    payout_id = new_id("po")
+    arrival = add_business_days(call.now, ARRIVAL_BUSINESS_DAYS)
+    body = _body(call, payout_id, amount, currency, arrival, automatic)
+    body["destination"] = None if bank is None else bank["id"]
+    body["balance_transaction"] = _move(call, payout_id, "payout", -amount, currency)
+    call.store.insert(call.account, body)
+    call.emit("payout.created", body)
+    timers.start(call, SUBMIT, payout_id, balance.next_midnight(call.now))
+    timers.start(call, ARRIVE, payout_id, arrival)
+    return body
+
+
+def _body(
+    call: Call, payout_id: str, amount: int, currency: str, arrival: int, automatic: bool
+) -> Body:
+    params = call.params
+    return {
         "id": payout_id,
         "object": "payout",
         "amount": amount,
         "application_fee": None,
         "application_fee_amount": None,
-        "arrival_date": call.now - call.now % balance.DAY_S + ARRIVAL_S,
+        "arrival_date": arrival,
         "automatic": automatic,
-        "balance_transaction": transaction["id"],
+        "balance_transaction": None,
         "created": call.now,
         "currency": currency,
-        "description": "STRIPE PAYOUT" if automatic else call.params.get("description"),
-        "destination": bank_account_id(call.account),
+        "description": "STRIPE PAYOUT" if automatic else params.get("description"),
+        "destination": None,
         "failure_balance_transaction": None,
         "failure_code": None,
         "failure_message": None,
         "livemode": False,
-        "metadata": call.params.get("metadata", {}),
-        "method": call.params.get("method", "standard"),
+        "metadata": params.get("metadata", {}),
+        "method": params.get("method", "standard"),
         "original_payout": None,
         "payout_method": None,
         "reconciliation_status": "in_progress" if automatic else "not_applicable",
         "reversed_by": None,
         "source_type": "card",
-        "statement_descriptor": call.params.get("statement_descriptor"),
+        "statement_descriptor": params.get("statement_descriptor"),
         "status": "pending",
         "trace_id": None,
         "type": "bank_account",
     }
-    call.store.insert(call.account, body)
-    call.emit("payout.created", body)
-    return body
 
 
-def bank_account_id(account: str) -> str:
-    """Return the id of the one bank account that every sandbox account has."""
-    return f"ba_{account.removeprefix('acct_')}"
+def _move(
+    call: Call, payout_id: str, kind: str, amount: int, currency: str, category: str | None = None
+) -> str:
+    transaction = balance.move(
+        call,
+        call.account,
+        kind,
+        payout_id,
+        amount,
+        currency,
+        available_on=call.now,
+        description="STRIPE PAYOUT",
+        reporting_category=category,
+    )
+    return str(transaction["id"])
 
 
-def pay_out_available(call: Call) -> list[Body]:
-    """Make one automatic payout for each currency with money available (control API)."""
-    made = []
-    for currency, (available, _) in balance.sums(call).items():
-        transactions, amount = balance.take_for_payout(call, currency)
-        # Movements of earlier payouts cancel out, so what is not paid out yet is the balance.
-        if available <= 0 or amount != available:
-            continue
-        payout = _pay_out(call, amount, currency, automatic=True)
-        transactions.append(payout["balance_transaction"])
-        balance.assign_to_payout(call, transactions, payout["id"])
-        made.append(payout)
-    return made
+def add_business_days(moment: int, days: int) -> int:
+    """Return the midnight (UTC) that many business days after the day of a moment."""
+    midnight = moment - moment % balance.DAY_S
+    while days:
+        midnight += balance.DAY_S
+        days -= datetime.fromtimestamp(midnight, UTC).weekday() < 5
+    return midnight
 
 
-def advance(call: Call, status: str, failure_code: str) -> Body:
-    """Move a payout on as the bank would: in_transit, paid or failed (control API)."""
+@timers.on(SUBMIT)
+def submit(call: Call) -> None:
+    """Hand a payout that still waits to the bank."""
+    if load(call)["status"] == "pending":
+        advance(call, "in_transit")
+
+
+@timers.on(ARRIVE)
+def arrive(call: Call) -> None:
+    """End a payout as its bank account's number says: paid, or failed."""
     payout = load(call)
-    allowed = {
-        "in_transit": ("pending",),
-        "paid": ("pending", "in_transit"),
-        "failed": ("pending", "in_transit", "paid"),
-    }[status]
+    if payout["status"] not in _BEFORE["paid"]:
+        return
+    failure = call.store.setting(f"bank_failure:{payout['destination']}")
+    if failure is None:
+        advance(call, "paid")
+    else:
+        advance(call, "failed", failure)
+
+
+def advance(call: Call, status: str, failure_code: str = "account_closed") -> Body:
+    """Move a payout on as the bank would: in_transit, paid or failed (also by control API)."""
+    payout = load(call)
+    allowed = _BEFORE[status]
     if payout["status"] not in allowed:
         raise StripeError(400, f"A payout that is {payout['status']} cannot become {status}.")
-    payout["status"] = status
     if status == "failed":
-        payout |= {"failure_code": failure_code, "failure_message": FAILURES[failure_code]}
-        _bring_back(call, payout, "payout_failure")
+        _fail(call, payout, failure_code)
     elif status == "paid":
-        payout["arrival_date"] = call.now
-    reconciled = status == "paid" and payout["reconciliation_status"] == "in_progress"
+        _pay(call, payout)
+    else:
+        payout |= {"status": status, "trace_id": {"status": "pending", "value": None}}
+        call.store.update(payout)
+        call.emit("payout.updated", payout)
+    return payout
+
+
+def _pay(call: Call, payout: Body) -> None:
+    trace = {"status": "supported", "value": random_text(16).upper()}
+    payout |= {"status": "paid", "trace_id": trace, "arrival_date": call.now}
+    reconciled = payout["reconciliation_status"] == "in_progress"
     if reconciled:
         payout["reconciliation_status"] = "completed"
     call.store.update(payout)
-    call.emit("payout.updated" if status == "in_transit" else f"payout.{status}", payout)
+    call.emit("payout.paid", payout)
+    call.emit("payout.updated", payout)
     if reconciled:
         call.emit("payout.reconciliation_completed", payout)
-    return payout
+
+
+def _fail(call: Call, payout: Body, code: str) -> None:
+    last = add_business_days(payout["arrival_date"], FAILURE_BUSINESS_DAYS) + balance.DAY_S
+    if payout["status"] == "paid" and call.now >= last:
+        raise StripeError(
+            400, f"A payout fails within {FAILURE_BUSINESS_DAYS} business days or not at all."
+        )
+    message = external_accounts.FAILURES.get(code)
+    if message is None:
+        raise ValueError(f"failure_code must be one of {', '.join(external_accounts.FAILURES)}")
+    payout |= {"status": "failed", "failure_code": code, "failure_message": message}
+    _bring_back(call, payout, "payout_failure")
+    call.store.update(payout)
+    call.emit("payout.failed", payout)
+    account = balance.account_of(call, call.account)
+    banks = {bank["id"] for bank in account["external_accounts"]["data"]}
+    if payout["destination"] in banks:
+        external_accounts.set_status(call, call.account, payout["destination"], "errored")
 
 
 def load(call: Call) -> Body:
     """`GET /v1/payouts/{id}`."""
     return call.load("payout", call.ids[0], "payout")
+
+
+def update(call: Call) -> Body:
+    """`POST /v1/payouts/{id}`: its metadata."""
+    payout = load(call)
+    payout["metadata"] = merged(payout["metadata"], call.params.get("metadata"))
+    call.store.update(payout)
+    call.emit("payout.updated", payout)
+    return payout
 
 
 def cancel(call: Call) -> Body:
@@ -155,19 +237,39 @@ def cancel(call: Call) -> Body:
     payout["status"] = "canceled"
     _bring_back(call, payout, "payout_cancel")
     call.store.update(payout)
+    for kind in (SUBMIT, ARRIVE):
+        timers.cancel(call, kind, payout["id"])
     call.emit("payout.canceled", payout)
     return payout
 
 
 def _bring_back(call: Call, payout: Body, kind: str) -> None:
-    transaction = balance.move(
-        call,
-        call.account,
-        kind,
-        payout["id"],
-        payout["amount"],
-        payout["currency"],
-        available_on=call.now,
-        description="STRIPE PAYOUT",
+    payout["failure_balance_transaction"] = _move(
+        call, payout["id"], kind, payout["amount"], payout["currency"]
     )
-    payout["failure_balance_transaction"] = transaction["id"]
+
+
+def reverse(call: Call) -> Body:
+    """`POST /v1/payouts/{id}/reverse`: a debit of a bank account in the US for a paid payout."""
+    payout = load(call)
+    account = balance.account_of(call, call.account)
+    banks = {bank["id"]: bank for bank in account["external_accounts"]["data"]}
+    country = banks.get(payout["destination"], {}).get("country")
+    if payout["status"] != "paid" or country != "US" or payout["reversed_by"] is not None:
+        raise StripeError(
+            400, "Only paid payouts of connected accounts to US banks can be reversed, once."
+        )
+    amount, currency = payout["amount"], payout["currency"]
+    reversal_id = new_id("po")
+    arrival = add_business_days(call.now, ARRIVAL_BUSINESS_DAYS)
+    body = _body(call, reversal_id, -amount, currency, arrival, automatic=False)
+    body |= {"destination": payout["destination"], "original_payout": payout["id"]}
+    body["balance_transaction"] = _move(
+        call, reversal_id, "payout", amount, currency, "payout_reversal"
+    )
+    payout["reversed_by"] = reversal_id
+    call.store.update(payout)
+    call.store.insert(call.account, body)
+    call.emit("payout.created", body)
+    timers.start(call, ARRIVE, reversal_id, arrival)
+    return body

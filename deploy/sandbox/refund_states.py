@@ -38,7 +38,7 @@ def funded(call: Call, charge: Body, amount: int) -> bool:
     account = balance.account_of(call, call.account)
     if account["settings"]["payouts"]["debit_negative_balances"]:
         return True
-    settlement = account["default_currency"]
+    settlement = balance.settlement_of(account, charge["currency"])
     available, pending = balance.sums(call).get(settlement, (0, 0))
     return call.world.convert(amount, charge["currency"], settlement)[0] <= available + pending
 
@@ -55,7 +55,7 @@ def take(
     call: Call, charge: Body, refund: Body, *, application_fee: bool = False, fee: int = 0
 ) -> None:
     """Book the refund: at the rate of now, available no earlier than the gift's own money."""
-    settlement = balance.settlement_currency(call, call.account)
+    settlement = balance.settlement_currency(call, call.account, refund["currency"])
     amount, rate = call.world.convert(refund["amount"], refund["currency"], settlement)
     lines = []
     returned = _return_application_fee(call, charge, refund["amount"]) if application_fee else 0

@@ -133,8 +133,10 @@ ROUTES: dict[tuple[str, str], Route] = {
                 "amount": integer(1),
                 "currency": text(),
                 "description": text(),
+                "destination": text(),
                 "metadata": metadata,
-                "method": one_of("instant", "standard"),
+                "method": one_of("standard"),
+                "source_type": one_of("bank_account", "card", "fpx"),
                 "statement_descriptor": text(22),
             },
             ("amount", "currency"),
@@ -143,10 +145,19 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/v1/payouts"): Route(
         "payout",
         lists.payouts,
-        Shape(lists.DATED_PARAMETERS | {"arrival_date": moment, "status": text()}),
+        Shape(
+            lists.DATED_PARAMETERS
+            | {"arrival_date": moment, "destination": text(), "status": text()}
+        ),
         True,
     ),
     ("GET", "/v1/payouts/{}"): Route("payout", payouts.load, shapes.NOTHING),
+    ("POST", "/v1/payouts/{}"): Route(
+        "payout", payouts.update, Shape({**shapes.EXPAND, "metadata": metadata})
+    ),
+    ("POST", "/v1/payouts/{}/reverse"): Route(
+        "payout", payouts.reverse, Shape({**shapes.EXPAND, "metadata": metadata})
+    ),
     ("POST", "/v1/payouts/{}/cancel"): Route("payout", payouts.cancel, shapes.NOTHING),
     ("GET", "/v1/events"): Route(
         "event",

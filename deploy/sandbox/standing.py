@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
-from deploy.sandbox import account_bodies
+from deploy.sandbox import account_bodies, balance, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import no_access
 from deploy.sandbox.store import Body
@@ -42,6 +42,7 @@ CAPABILITIES = (
     "us_bank_account_ach_payments",
 )
 BANK_USABLE = ("new", "validated", "verified")
+_OF_PAYOUTS = {"external_accounts", "payouts_enabled", "settings"}
 _SHOWN = (
     "business_profile",
     "business_type",
@@ -150,14 +151,14 @@ def write(call: Call, account: Body, standing: Standing) -> None:
 def load(call: Call, account_id: str) -> Body:
     """Return a connected account; 403 if it is unknown or took its access away, as at Stripe."""
     body = call.store.get(call.world.platform, "account", account_id)
-    if body is None or call.store.setting(f"revoked:{account_id}") is not None:
+    if body is None or account_id in call.world.revoked:
         raise no_access(account_id, call.key)
     return body
 
 
 def change(call: Call, account_id: str, edit: Edit) -> Body:
     """Edit an account and its standing, and tell what changed; returns the account."""
-    account = load(call, account_id)
+    account = balance.account_of(call, account_id)
     before = deepcopy(account)
     standing = read(call, account)
     edit(account, standing)
@@ -179,6 +180,10 @@ def tell(call: Call, account: Body, before: Body, standing: Standing) -> None:
     previous = {name: before[name] for name in _SHOWN if before[name] != account[name]}
     if previous:
         call.emit("account.updated", account, account=account["id"], previous=previous)
+    if account["payouts_enabled"] and not _OF_PAYOUTS.isdisjoint(previous):
+        # What waited for a bank account or another schedule is looked at again.
+        due = balance.next_midnight(call.now)
+        timers.start_once(call, balance.DAY, account["id"], due)
 
 
 def capability(account: Body, standing: Standing, name: str) -> Body:

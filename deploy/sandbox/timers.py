@@ -52,6 +52,16 @@ def wake(call: Call, account: str, kind: str) -> None:
     call.timers_due |= woken > 0
 
 
+def start_once(call: Call, kind: str, account: str, due: int) -> None:
+    """Carry out `kind` on an account itself at `due`, once, however often it is asked for."""
+    assert kind in _HANDLERS, f"no handler of {kind}"
+    call.store.database.execute(
+        "INSERT INTO timers (due, kind, account, object) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
+        "(SELECT 1 FROM timers WHERE object = ? AND kind = ? AND due = ?)",
+        (due, kind, account, account, account, kind, due),
+    )
+
+
 def cancel(call: Call, kind: str, object_id: str) -> None:
     """Forget an object's timers of this kind; none is no mistake."""
     call.store.database.execute(

@@ -43,6 +43,8 @@ async def test_balance_is_the_sum_of_its_transactions(shop: Shop, sandbox: Sandb
 
 
 async def test_money_becomes_available_with_time(shop: Shop, sandbox: Sandbox) -> None:
+    manual: Any = {"settings": {"payouts": {"schedule": {"interval": "manual"}}}}
+    await shop.api.accounts.update_async(shop.account, manual)
     await shop.give()
     assert await balances(shop) == (0, 4900)
     sandbox.control("POST", "clock", {"advance_s": 2 * 24 * 3600})
