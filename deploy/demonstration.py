@@ -45,6 +45,11 @@ EVENTS: Final = (
     "payout.failed",
     "account.application.authorized",
     "account.application.deauthorized",
+    "account.external_account.created",
+    "account.external_account.deleted",
+    "account.external_account.updated",
+    "account.updated",
+    "capability.updated",
 )
 GIFT: Final = {
     "organization": SLUG,

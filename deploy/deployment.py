@@ -32,6 +32,11 @@ _SPICEDB: Final = ("AMPLY_SPICEDB", "AMPLY_SPICEDB_TOKEN")
 #: Process -> module and arguments, database role, settings.
 PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "relay": (("workers", "relay"), "relay", ("AMPLY_KAFKA",)),
+    "accounts": (
+        ("workers", "accounts"),
+        "accounts",
+        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT", "AMPLY_URL", *_STRIPE),
+    ),
     "payments": (
         ("workers", "payments"),
         "payments",

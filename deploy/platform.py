@@ -249,20 +249,24 @@ class Platform:
         for name in wanted(self.settings):
             await self.supervisor.start(self.command_of(name))
         await asyncio.gather(*(self.ready(name) for name in wanted(self.settings)))
-        await self._wait_for_permissions()
+        await self._wait_for_organization()
         return self.settings["AMPLY_URL"]
 
-    async def _wait_for_permissions(self) -> None:
-        """A new organization is refused until SpiceDB was told of it."""
+    async def _wait_for_organization(self) -> None:
+        """A new one is refused until SpiceDB was told of it and its account may take charges."""
         organization = self.data.recall("organization")["id"]
         deadline = time.monotonic() + READY_TIMEOUT_S
         connection = await asyncpg.connect(self.superuser_dsn)
         try:
-            while not await store.permissions_written(connection, organization):
-                if time.monotonic() > deadline:
-                    log = self.supervisor.log_of("permissions")
-                    raise NotReadyError(f"the organization's permissions are not there; see {log}")
-                await asyncio.sleep(_POLL_S)
+            for name, is_there in (
+                ("permissions", store.permissions_written),
+                ("accounts", store.may_charge),
+            ):
+                while not await is_there(connection, organization):
+                    if time.monotonic() > deadline:
+                        log = self.supervisor.log_of(name)
+                        raise NotReadyError(f"the organization's {name} are not there; see {log}")
+                    await asyncio.sleep(_POLL_S)
         finally:
             await connection.close()
 

@@ -45,7 +45,6 @@ async def register(dsn: str, master_key: bytes, origin: str, account: str) -> di
                 name=demonstration.NAME,
                 currencies=(demonstration.CURRENCY,),
                 stripe_account=account,
-                charges_enabled=True,
                 scopes=SCOPES,
             )
             organization, key = registered.id, registered.key

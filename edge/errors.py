@@ -82,6 +82,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "donations_not_accepted": ProblemKind(
         409, "The organization takes no donations now", "Ask the organization when it will."
     ),
+    "account_unavailable": ProblemKind(
+        409,
+        "The organization's account takes no charges now",
+        "Try again later, or ask the organization to finish its setup at Stripe.",
+    ),
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
     ),

@@ -60,6 +60,7 @@ OPERATIONS: Final = (
             "request_timeout",
             "request_in_progress",
             "donations_not_accepted",
+            "account_unavailable",
             "body_too_large",
             "unsupported_media_type",
             "invalid_body",

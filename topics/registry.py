@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from contracts.accounts import AccountRequested
 from contracts.checkpoints import CheckpointPublished
 from contracts.disputes import DisputeChanged
 from contracts.donations import DonationRequested
@@ -32,6 +33,13 @@ STRIPE_EVENTS: Final = Topic(
     kind="fact",
     senders=frozenset({"edge"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
+)
+ACCOUNTS_REQUESTED: Final = Topic(
+    name="accounts.requested.v1",
+    body=AccountRequested,
+    kind="command",
+    senders=frozenset({"accounts", "edge", "operations"}),
+    key=lambda message: message.organization,
 )
 PAYMENTS_LOOK_REQUESTED: Final = Topic(
     name="payments.look_requested.v1",
@@ -136,6 +144,7 @@ MESSAGES_REFUSED: Final = Topic(
     kind="command",
     senders=frozenset(
         {
+            "accounts",
             "bookkeeping",
             "donations",
             "fees",
@@ -153,6 +162,7 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
     for topic in (
         DONATIONS_REQUESTED,
         STRIPE_EVENTS,
+        ACCOUNTS_REQUESTED,
         PAYMENTS_LOOK_REQUESTED,
         PAYOUTS_LOOK_REQUESTED,
         PAYMENTS_PROCESSING,

@@ -17,7 +17,15 @@ from workers.settings import SettingError, Settings, load
 #: Workers of the runtime: the module that holds `WORKER`.
 WORKERS: Final = {
     name: f"workers.{name}.worker"
-    for name in ("donations", "fees", "notifications", "payments", "payouts", "permissions")
+    for name in (
+        "accounts",
+        "donations",
+        "fees",
+        "notifications",
+        "payments",
+        "payouts",
+        "permissions",
+    )
 }
 #: Processes with a loop of their own: the module that holds `run(settings)`.
 PROCESSES: Final = {

@@ -25,6 +25,11 @@ DATABASE_EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_database WHERE datname =
 PERMISSIONS_WRITTEN: Final = """
     SELECT EXISTS (SELECT FROM read.permission_tokens WHERE organization = $1)
 """
+MAY_CHARGE: Final = """
+    SELECT EXISTS (
+        SELECT FROM read.accounts
+        WHERE organization = $1 AND is_current AND authorized AND charges_enabled)
+"""
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
 
 ENTRY_LABEL: Final = """
@@ -57,6 +62,11 @@ async def organization_id(connection: Any, slug: str) -> str | None:
 async def permissions_written(connection: Any, organization: str) -> bool:
     """Whether SpiceDB was told of the organization."""
     return bool(await connection.fetchval(PERMISSIONS_WRITTEN, organization))
+
+
+async def may_charge(connection: Any, organization: str) -> bool:
+    """Whether Stripe lets the organization's account take charges."""
+    return bool(await connection.fetchval(MAY_CHARGE, organization))
 
 
 async def entry_label(

@@ -19,6 +19,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 ROLES: Final = (
     "edge",
     "relay",
+    "accounts",
     "donations",
     "payments",
     "fees",

@@ -9,7 +9,10 @@ from edge.settings import Environment
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """`public_after_days` counts from a gift whose visibility is `delayed_public`."""
+    """`public_after_days` counts from a gift whose visibility is `delayed_public`.
+
+    `may_charge`: Stripe lets its current account take charges, and lets us act for it.
+    """
 
     id: str
     slug: str
@@ -18,7 +21,7 @@ class Organization:
     visibility: Visibility
     public_after_days: int
     accepts_donations: bool
-    stripe_account: str | None
+    may_charge: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,17 @@ from edge.directory.records import ApiKey, Fund, Organization
 from topics.outbox import AnyConnection
 
 _ORGANIZATION: Final = """
-    SELECT id, slug, name, log, visibility, public_after_days, accepts_donations, stripe_account
-    FROM edge.organizations
+    SELECT o.id, o.slug, o.name, o.log, o.visibility, o.public_after_days, o.accepts_donations,
+        coalesce(a.authorized AND a.charges_enabled, false) AS may_charge
+    FROM edge.organizations AS o
+    LEFT JOIN read.accounts AS a ON a.organization = o.id AND a.is_current
 """
-ORGANIZATION_BY_ID: Final = _ORGANIZATION + "WHERE id = $1"
-ORGANIZATION_BY_SLUG: Final = _ORGANIZATION + "WHERE slug = $1"
-ORGANIZATION_BY_ACCOUNT: Final = _ORGANIZATION + "WHERE stripe_account = $1"
+ORGANIZATION_BY_ID: Final = _ORGANIZATION + "WHERE o.id = $1"
+ORGANIZATION_BY_SLUG: Final = _ORGANIZATION + "WHERE o.slug = $1"
+#: Also by an account that it has no more: refunds and payouts still come.
+ORGANIZATION_BY_ACCOUNT: Final = (
+    _ORGANIZATION + "JOIN read.accounts AS had ON had.organization = o.id WHERE had.account = $1"
+)
 _FUND: Final = "SELECT id, organization, currency, visibility, is_active FROM edge.funds "
 FUND_BY_ID: Final = _FUND + "WHERE organization = $1 AND id = $2"
 FUND_BY_CURRENCY: Final = _FUND + "WHERE organization = $1 AND currency = $2 AND is_default"

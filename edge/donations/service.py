@@ -23,6 +23,7 @@ _FAULTS_MAX: Final = 20
 #: What a repetition of an accepted request may run into, though it was accepted before.
 _ABOUT_STATE: Final = frozenset(
     {
+        "account_unavailable",
         "backlog",
         "currency_not_accepted",
         "donations_not_accepted",
@@ -147,6 +148,8 @@ class DonationService:
             raise ProblemError("organization_unknown", param="organization")
         if not organization.accepts_donations:
             raise ProblemError("donations_not_accepted", param="organization")
+        if not organization.may_charge:
+            raise ProblemError("account_unavailable", param="organization")
         await self._authorization.require(
             Question(
                 f"organization:{organization.id}",

@@ -13,6 +13,7 @@ from typing import Final
 
 import asyncpg
 
+from contracts.accounts import AccountRequested
 from contracts.donations import Visibility
 from contracts.entries import EntryRequested
 from contracts.identifiers import business_id, random_id, type_id
@@ -27,7 +28,7 @@ from ledger.keys import derive
 from topics import outbox
 from topics.codec import Record
 from topics.outbox import AnyConnection
-from topics.registry import ENTRIES_REQUESTED, PERMISSIONS_REQUESTED
+from topics.registry import ACCOUNTS_REQUESTED, ENTRIES_REQUESTED, PERMISSIONS_REQUESTED
 from topics.topic import Topic
 
 _SLUG: Final = re.compile(r"[a-z0-9](-?[a-z0-9]){1,62}")
@@ -69,14 +70,14 @@ async def register_organization(
     visibility: Visibility = "public_full",
     accepts_donations: bool = True,
     stripe_account: str | None = None,
-    charges_enabled: bool = False,
     is_platform: bool = False,
     scopes: Sequence[str] = SCOPES_DEFAULT,
 ) -> Registered:
     """Register an organization with a fund for each currency and one API key.
 
     `connection` is one of the edge's role, outside a transaction; `origin` is the log's name, which
-    the genesis states for ever. OrganizationError when a value is wrong or taken.
+    the genesis states for ever. An account that it has at Stripe already is adopted, unless another
+    organization has it. OrganizationError when a value is wrong or taken.
     """
     _check(slug, name, currencies, stripe_account)
     now = datetime.now(UTC)
@@ -92,8 +93,6 @@ async def register_organization(
                 name,
                 visibility,
                 accepts_donations,
-                stripe_account,
-                charges_enabled,
                 is_platform,
                 now,
             )
@@ -112,6 +111,8 @@ async def register_organization(
             _genesis(organization, name, origin, now),
             _permissions(organization, organization, changes, now),
         ]
+        if stripe_account is not None:
+            messages.append(_adoption(organization, stripe_account, now))
         await outbox.queue(connection, messages)
     return Registered(organization, funds, key)
 
@@ -143,31 +144,6 @@ async def create_api_key(
             raise OrganizationError(f"there is no organization {organization}") from error
         await outbox.queue(connection, [_permissions(organization, key.id, changes, now)])
     return key
-
-
-async def set_stripe_account(connection: AnyConnection, organization: str, account: str) -> None:
-    """Tie an organization to its connected account `acct_…`."""
-    if not _ACCOUNT.fullmatch(account):
-        raise OrganizationError("a connected account's id has the form acct_…")
-    async with connection.transaction():
-        await set_scope(connection, [organization])
-        try:
-            known = await store.set_stripe_account(connection, organization, account)
-        except asyncpg.UniqueViolationError as error:
-            raise OrganizationError("the account belongs to another organization") from error
-    if not known:
-        raise OrganizationError(f"there is no organization {organization}")
-
-
-async def set_charges_enabled(
-    connection: AnyConnection, organization: str, is_enabled: bool
-) -> None:
-    """Whether Stripe lets the organization's account take charges now."""
-    async with connection.transaction():
-        await set_scope(connection, [organization])
-        known = await store.set_charges_enabled(connection, organization, is_enabled)
-    if not known:
-        raise OrganizationError(f"there is no organization {organization}")
 
 
 async def _insert_key(
@@ -220,6 +196,12 @@ def _permissions(
     return _record(PERMISSIONS_REQUESTED, organization, f"{subject}:permissions", body, now)
 
 
+def _adoption(organization: str, account: str, now: datetime) -> Record:
+    request = type_id("areq", random_id(now))
+    body = AccountRequested(request=request, action="adopt", account=account)
+    return _record(ACCOUNTS_REQUESTED, organization, f"{organization}:adopt:{account}", body, now)
+
+
 def _record(
     topic: Topic[BodyT], organization: str, business_key: str, body: BodyT, now: datetime
 ) -> Record:
@@ -250,6 +232,4 @@ def _check(slug: str, name: str, currencies: Sequence[str], stripe_account: str 
 def _taken(error: asyncpg.UniqueViolationError, slug: str) -> str:
     if error.constraint_name == "one_platform":
         return "the platform's organization is registered already"
-    if error.constraint_name == "organizations_stripe_account_key":
-        return "the account belongs to another organization"
     return f"the short name {slug} is taken"

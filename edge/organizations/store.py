@@ -8,9 +8,8 @@ from topics.outbox import AnyConnection
 
 INSERT_ORGANIZATION: Final = """
     INSERT INTO edge.organizations
-        (id, slug, name, visibility, accepts_donations, stripe_account, charges_enabled,
-        is_platform, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (id, slug, name, visibility, accepts_donations, is_platform, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
 INSERT_FUND: Final = """
     INSERT INTO edge.funds (id, organization, name, currency, is_default, created_at)
@@ -22,8 +21,6 @@ INSERT_API_KEY: Final = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 FUNDS: Final = "SELECT id FROM edge.funds WHERE organization = $1"
-SET_STRIPE_ACCOUNT: Final = "UPDATE edge.organizations SET stripe_account = $2 WHERE id = $1"
-SET_CHARGES_ENABLED: Final = "UPDATE edge.organizations SET charges_enabled = $2 WHERE id = $1"
 
 
 async def insert_organization(
@@ -33,12 +30,10 @@ async def insert_organization(
     name: str,
     visibility: str,
     accepts_donations: bool,
-    stripe_account: str | None,
-    charges_enabled: bool,
     is_platform: bool,
     created_at: datetime,
 ) -> None:
-    """One organization; asyncpg.UniqueViolationError when the slug or the account is taken."""
+    """One organization; asyncpg.UniqueViolationError when the slug is taken."""
     await connection.execute(
         INSERT_ORGANIZATION,
         identifier,
@@ -46,8 +41,6 @@ async def insert_organization(
         name,
         visibility,
         accepts_donations,
-        stripe_account,
-        charges_enabled,
         is_platform,
         created_at,
     )
@@ -93,15 +86,3 @@ async def insert_api_key(
         expires_at,
         created_at,
     )
-
-
-async def set_stripe_account(connection: AnyConnection, organization: str, account: str) -> bool:
-    """Whether there was such an organization."""
-    return await connection.execute(SET_STRIPE_ACCOUNT, organization, account) == "UPDATE 1"
-
-
-async def set_charges_enabled(
-    connection: AnyConnection, organization: str, is_enabled: bool
-) -> bool:
-    """Whether there was such an organization."""
-    return await connection.execute(SET_CHARGES_ENABLED, organization, is_enabled) == "UPDATE 1"

@@ -34,9 +34,20 @@ ACCEPTED: Final[dict[str, str]] = {
     "charge.dispute.funds_reinstated": "dp|du",
     "payout.paid": "po",
     "payout.failed": "po",
-    "account.application.authorized": "ca",
-    "account.application.deauthorized": "ca",
 }
+#: Those about the connected account itself. Their object is an application, a capability or a bank
+#: account: what somebody here looks at is the account.
+OF_ACCOUNT: Final = frozenset(
+    {
+        "account.application.authorized",
+        "account.application.deauthorized",
+        "account.external_account.created",
+        "account.external_account.deleted",
+        "account.external_account.updated",
+        "account.updated",
+        "capability.updated",
+    }
+)
 
 _EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,251}")
 _TYPE: Final = re.compile(r"[a-z0-9_.]{1,100}")
@@ -75,10 +86,12 @@ def read(body: bytes, *, is_live: bool) -> Event:
         return _malformed(body)
     if event.livemode != is_live:
         return replace(event, disposition="wrong_mode")
-    if event.type not in ACCEPTED:
+    if event.type not in ACCEPTED and event.type not in OF_ACCOUNT:
         return replace(event, disposition="unknown_type")
     if event.account is None:
         return replace(event, disposition="no_account")
+    if event.type in OF_ACCOUNT:
+        return replace(event, object=event.account)
     if not re.fullmatch(f"({ACCEPTED[event.type]})_[A-Za-z0-9_]{{1,250}}", event.object):
         return _malformed(body)
     return event

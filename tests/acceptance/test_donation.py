@@ -98,7 +98,7 @@ async def test_the_stripe_balance_is_what_the_ledger_says(running: Running) -> N
 
     rows = await running.fetch(
         "SELECT o.stripe_account, sum(b.amount) AS held FROM ledger.balances b"
-        " JOIN edge.organizations o ON o.id = b.organization"
+        " JOIN read.organizations o ON o.id = b.organization"
         " WHERE b.account = 'Assets:Stripe' GROUP BY 1"
     )
     async with stripe_client(running.settings) as client:

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tests.platform import Running, all_recorded, give, until
 from topics.registry import TOPICS
+from workers.__main__ import WORKERS
 
 SEED = int(os.environ.get("AMPLY_SEED", "20261125"))
 TIMES = 10
@@ -50,7 +51,7 @@ async def lag_is_zero(running: Running) -> bool:
     await admin.start()
     await consumer.start()
     try:
-        for group in ("payments", "fees", "donations", "payouts", "notifications", "permissions"):
+        for group in WORKERS:
             committed = await admin.list_consumer_group_offsets(group)
             ends = await consumer.end_offsets(list(committed))
             if any(committed[one].offset < ends[one] for one in committed):

@@ -46,7 +46,7 @@ ORGANIZATION = Organization(
     visibility="public_full",
     public_after_days=0,
     accepts_donations=True,
-    stripe_account=None,
+    may_charge=False,
 )
 START_S = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 READER = """

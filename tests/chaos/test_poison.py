@@ -17,7 +17,8 @@ from topics.registry import ENTRIES_REQUESTED, TOPICS
 #: Topic -> the workers that read it.
 READERS = {
     "donations.requested.v1": {"payments", "donations"},
-    "stripe.events.v1": {"payments", "payouts"},
+    "stripe.events.v1": {"accounts", "payments", "payouts"},
+    "accounts.requested.v1": {"accounts"},
     "payments.processing.v1": {"donations"},
     "payments.action_required.v1": {"donations"},
     "payments.failed.v1": {"donations"},

@@ -15,7 +15,15 @@ from tests.engines import LoopThread
 from topics.registry import INBOX_RETENTION_DAYS
 
 SECRET = b"migrate" * 5
-WORKERS = ("donations", "payments", "fees", "payouts", "notifications", "permissions")
+WORKERS = (
+    "accounts",
+    "donations",
+    "payments",
+    "fees",
+    "payouts",
+    "notifications",
+    "permissions",
+)
 #: Entries and the heads of their chains are in the log that everybody reads.
 PUBLIC = {"ledger.chains", "ledger.entries"}
 DENIED = asyncpg.InsufficientPrivilegeError

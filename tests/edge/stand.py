@@ -134,8 +134,12 @@ class Stand:
             await connection.close()
 
     async def register(self, *, with_permissions: bool = True, **given: Any) -> Registered:
-        """A fresh organization, whose permissions SpiceDB knows already."""
+        """A fresh organization, whose permissions SpiceDB knows already.
+
+        It may take charges on a Stripe account, unless `stripe_account` is None.
+        """
         given = {"slug": f"o{secrets.token_hex(6)}", "name": "Harbour Lights", **given}
+        account = given.pop("stripe_account", f"acct_{secrets.token_hex(8)}")
         async with self.edge_connection() as connection:
             registered = await register_organization(
                 connection,
@@ -144,9 +148,21 @@ class Stand:
                 origin=ORIGIN,
                 **given,
             )
+        if account is not None:
+            await self.connect(registered.id, account)
         if with_permissions:
             await self.apply_permissions(registered.id)
         return registered
+
+    async def connect(self, organization: str, account: str, stage: str = "current") -> None:
+        """What the accounts worker does when an account may take charges."""
+        await self.fetch(
+            "INSERT INTO accounts.accounts (account, organization, stage, charges_enabled,"
+            " payouts_enabled) VALUES ($1, $2, $3, true, true)",
+            account,
+            organization,
+            stage,
+        )
 
     async def apply_permissions(self, organization: str) -> None:
         """What the permissions worker does with the messages in the outbox."""

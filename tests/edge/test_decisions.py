@@ -18,7 +18,7 @@ KEY = ApiKey("key_" + "0" * 26, "org_" + "0" * 26, "test", bytes(32), frozenset(
 
 
 def organization(visibility: Visibility = "public_full") -> Organization:
-    return Organization("org_" + "0" * 26, "o", "O", 0, visibility, 365, True, None)
+    return Organization("org_" + "0" * 26, "o", "O", 0, visibility, 365, True, True)
 
 
 def fund(visibility: Visibility | None = None) -> Fund:

@@ -6,6 +6,7 @@ from uuid import UUID
 import orjson
 import pytest
 
+from contracts.accounts import AccountRequested
 from contracts.entries import EntryRequested
 from contracts.identifiers import business_id, time_of
 from contracts.permissions import PermissionsRequested
@@ -13,8 +14,7 @@ from edge.organizations.relationships import SCOPES
 from edge.organizations.service import (
     OrganizationError,
     create_api_key,
-    set_charges_enabled,
-    set_stripe_account,
+    register_organization,
 )
 from tests.edge.scribe import Scribe
 from tests.edge.stand import ORIGIN, Served, Stand, gift, until
@@ -80,7 +80,6 @@ async def test_genesis_is_recorded_and_the_secret_is_kept_nowhere(stand: Stand) 
         {"name": "two\nlines"},
         {"currencies": ()},
         {"currencies": ("XTS",)},
-        {"stripe_account": "account"},
         {"scopes": ("everything",)},
     ],
 )
@@ -96,29 +95,29 @@ async def test_what_is_wrong_is_said_and_nothing_is_left(
     assert await stand.fetch(counts) == before
 
 
-async def test_a_name_or_account_is_taken_once(stand: Stand) -> None:
-    await stand.register(slug="first-come", stripe_account="acct_first")
+async def test_a_name_is_taken_once(stand: Stand) -> None:
+    await stand.register(slug="first-come")
     with pytest.raises(OrganizationError, match="first-come"):
         await stand.register(slug="first-come")
-    with pytest.raises(OrganizationError, match="account"):
-        await stand.register(stripe_account="acct_first")
     await stand.register(is_platform=True, accepts_donations=False)
     with pytest.raises(OrganizationError, match="platform"):
         await stand.register(is_platform=True)
 
 
-async def test_an_account_is_tied_and_enabled_later(stand: Stand) -> None:
-    registered, other = await stand.register(), await stand.register()
+async def test_an_account_from_before_is_asked_to_be_adopted(stand: Stand) -> None:
     async with stand.edge_connection() as connection:
-        await set_stripe_account(connection, registered.id, "acct_later")
-        await set_charges_enabled(connection, registered.id, True)
-        with pytest.raises(OrganizationError):
-            await set_stripe_account(connection, other.id, "acct_later")
-        for identifier in ("org_" + "0" * 26, ""):
-            with pytest.raises(OrganizationError):
-                await set_charges_enabled(connection, identifier, True)
-    [row] = await stand.fetch("SELECT * FROM read.organizations WHERE id = $1", registered.id)
-    assert (row["stripe_account"], row["charges_enabled"]) == ("acct_later", True)
+        registered = await register_organization(
+            connection,
+            master_key=stand.settings.master_key,
+            environment="test",
+            origin=ORIGIN,
+            slug="with-an-account",
+            name="Harbour Lights",
+            stripe_account="acct_before",
+        )
+    [message] = await stand.messages(registered.id, "accounts.requested.v1")
+    body = AccountRequested.model_validate_json(message["value"])
+    assert (body.action, body.account) == ("adopt", "acct_before")
 
 
 async def test_a_key_is_made_for_an_organization_that_exists(stand: Stand) -> None:

@@ -82,7 +82,7 @@ class Donor:
         """A webhook of Stripe about one of the payments, as its forms fill it in; the event."""
         [row] = await self.running.fetch(
             "SELECT payment_intent, stripe_account FROM donations.donations AS d"
-            " JOIN edge.organizations AS o ON o.id = d.organization WHERE d.id = $1",
+            " JOIN read.organizations AS o ON o.id = d.organization WHERE d.id = $1",
             next(iter(self.gifts)),
         )
         about = {

@@ -97,20 +97,20 @@ class Bench:
             await connection.close()
 
     async def organization(self, account: str | None = None, **columns: Any) -> tuple[str, str]:
-        """A new organization that may be charged for, and its default fund in EUR."""
+        """A new organization that may be charged for, and its default fund in EUR.
+
+        `has_account` False: it has none. `state` are columns of its account.
+        """
         organization, fund = new("org"), new("fund")
+        has_account, state = columns.pop("has_account", True), columns.pop("state", {})
         values = {
             "id": organization,
             "slug": organization.replace("_", "-"),
             "name": "Hope e.V.",
-            "stripe_account": account or "acct_" + organization[4:],
-            "charges_enabled": True,
         } | columns
-        names = ", ".join(values)
-        marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
-        await self.fetch(
-            f"INSERT INTO edge.organizations ({names}) VALUES ({marks})", *values.values()
-        )
+        await self._insert("edge.organizations", values)
+        if has_account:
+            await self.account(organization, account or "acct_" + organization[4:], **state)
         await self.fetch(
             "INSERT INTO edge.funds (id, organization, name, currency, is_default)"
             " VALUES ($1, $2, 'General', 'EUR', true)",
@@ -118,6 +118,18 @@ class Bench:
             organization,
         )
         return organization, fund
+
+    async def account(self, organization: str, account: str, **columns: Any) -> None:
+        """An account of the organization, its current one unless `stage` says otherwise."""
+        known = {"organization": organization, "account": account, "stage": "current"}
+        enabled = {"charges_enabled": True, "payouts_enabled": True, "details_submitted": True}
+        await self._insert("accounts.accounts", known | enabled | columns)
+
+    async def _insert(self, table: str, values: dict[str, Any]) -> None:
+        marks = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await self.fetch(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", *values.values()
+        )
 
     def delivery(self, sent: Envelope[Any]) -> Delivery:
         record = codec.encode(TOPICS[sent.type], sent)

@@ -30,7 +30,7 @@ KEY_LIFETIME: Final = timedelta(hours=23)
 SEARCH_DELAY: Final = timedelta(minutes=3)
 
 #: The events that payments acts on; the rest of the topic is other workers'.
-HANDLING: Final[dict[str, Literal["payment", "access", "refund", "refunds", "dispute"]]] = {
+HANDLING: Final[dict[str, Literal["payment", "refund", "refunds", "dispute"]]] = {
     "payment_intent.succeeded": "payment",
     "payment_intent.payment_failed": "payment",
     "payment_intent.canceled": "payment",
@@ -45,8 +45,6 @@ HANDLING: Final[dict[str, Literal["payment", "access", "refund", "refunds", "dis
     "charge.dispute.closed": "dispute",
     "charge.dispute.funds_withdrawn": "dispute",
     "charge.dispute.funds_reinstated": "dispute",
-    "account.application.authorized": "access",
-    "account.application.deauthorized": "access",
 }
 
 #: What an intent's status says about the attempt (Stripe, "How PaymentIntents work").
@@ -106,20 +104,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class AccessChanged:
-    """The organization let us act for its account, or no longer does."""
-
-    authorized: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Ignored:
     """The event moves nothing here, for a reason that is kept."""
 
     reason: Reason
 
 
-Verdict = Captured | Failed | AccessChanged | Ignored | None
+Verdict = Captured | Failed | Ignored | None
 
 
 def key_may_be_forgotten(asked: datetime, now: datetime) -> bool:

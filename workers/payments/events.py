@@ -9,7 +9,7 @@ from topics import registry
 from workers.gateways.stripe_objects import Intent
 from workers.payments import aftermath, decisions, signals, store, store_captures
 from workers.payments.aftermath import Aftermath
-from workers.payments.decisions import AccessChanged, Captured, Failed, Ignored, Verdict
+from workers.payments.decisions import Captured, Failed, Ignored, Verdict
 from workers.payments.resources import Payments
 from workers.runtime.worker import Transaction
 
@@ -20,8 +20,6 @@ async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Ve
     handling = decisions.HANDLING.get(event.event_type)
     if handling is None:
         return None
-    if handling == "access":
-        return AccessChanged(event.event_type == "account.application.authorized")
     return await _LOOKS[handling](message, payments)
 
 
@@ -52,12 +50,10 @@ async def record_events(
 ) -> None:
     """Move the attempts on, tell what is new, keep what was ignored."""
     connection = transaction.connection
-    access = [(message, v) for message, v in verdicts if isinstance(v, AccessChanged)]
     ignored = [(message, v) for message, v in verdicts if isinstance(v, Ignored)]
     captures = [(message, v) for message, v in verdicts if isinstance(v, Captured)]
     failures = [(message, v) for message, v in verdicts if isinstance(v, Failed)]
     aftermaths = [(message, v) for message, v in verdicts if isinstance(v, Aftermath)]
-    await store.change_access(connection, access)
     await store.ignore(connection, ignored)
     signals.tell_ignored(ignored)
     paid = await store_captures.capture(connection, captures)

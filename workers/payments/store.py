@@ -1,4 +1,4 @@
-"""Payments in PostgreSQL: attempts, client secrets, access to accounts, ignored events."""
+"""Payments in PostgreSQL: attempts, client secrets, ignored events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from contracts.stripe_events import StripeEventReceived
 from topics.outbox import AnyConnection
 from workers.gateways.database import Pool, tenant
 from workers.payments.decisions import (
-    AccessChanged,
     Attempt,
     Elsewhere,
     Ignored,
@@ -29,13 +28,11 @@ OPEN: Final = """
         FROM unnest($1::text[], $2::text[], $3::bytea[]) AS a (organization, donation, request)
         ORDER BY organization, donation
     ), owners AS (
-        SELECT o.id, o.stripe_account, o.charges_enabled AND coalesce(a.authorized, true) AS usable
-        FROM read.organizations AS o
-        LEFT JOIN payments.accounts AS a ON a.account = o.stripe_account
-        WHERE o.id = ANY ($1)
+        SELECT organization AS id, account, authorized AND charges_enabled AS usable
+        FROM read.accounts WHERE organization = ANY ($1) AND is_current
     ), opened AS (
         INSERT INTO payments.attempts (organization, donation, account, request)
-        SELECT a.organization, a.donation, o.stripe_account, a.request
+        SELECT a.organization, a.donation, o.account, a.request
         FROM asked AS a LEFT JOIN owners AS o ON o.id = a.organization
         ORDER BY a.organization, a.donation
         ON CONFLICT (organization, donation) DO NOTHING
@@ -113,13 +110,6 @@ IGNORE: Final = """
     INSERT INTO payments.ignored_events (event, event_type, organization, account, object, reason)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     ON CONFLICT (event) DO NOTHING
-"""
-ACCESS: Final = """
-    INSERT INTO payments.accounts AS a (account, organization, authorized, changed_at)
-    VALUES ($1, $2, $3, $4)
-    ON CONFLICT (account) DO UPDATE
-    SET authorized = excluded.authorized, changed_at = excluded.changed_at
-    WHERE a.changed_at < excluded.changed_at
 """
 
 
@@ -231,15 +221,3 @@ async def ignore(
     ]
     if rows:
         await connection.execute(IGNORE, *[list(column) for column in zip(*rows, strict=True)])
-
-
-async def change_access(
-    connection: AnyConnection,
-    changes: Sequence[tuple[Envelope[StripeEventReceived], AccessChanged]],
-) -> None:
-    """Keep Stripe's newest word on whether we may act for an account."""
-    for message, change in changes:
-        event = message.body
-        await connection.execute(
-            ACCESS, event.account, message.organization, change.authorized, event.created
-        )

@@ -1,0 +1,1 @@
+"""Accounts: an organization's connected account at Stripe, from onboarding to its retirement."""
