@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import aiohttp
@@ -19,38 +19,12 @@ import orjson
 import stripe
 
 from deploy.client import EdgeClient
+from edge.webhooks.events import TYPES
 
 SLUG: Final = "harbour-lights"
 NAME: Final = "Harbour Lights"
 CURRENCY: Final = "USD"
 STRIPE_VERSION: Final = "2026-08-26.dahlia"
-#: The types that the edge passes on; a live deployment registers its endpoint with the same list.
-EVENTS: Final = (
-    "payment_intent.succeeded",
-    "payment_intent.payment_failed",
-    "payment_intent.requires_action",
-    "payment_intent.canceled",
-    "charge.updated",
-    "charge.refunded",
-    "charge.refund.updated",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.closed",
-    "charge.dispute.funds_withdrawn",
-    "charge.dispute.funds_reinstated",
-    "payout.paid",
-    "payout.failed",
-    "account.application.authorized",
-    "account.application.deauthorized",
-    "account.external_account.created",
-    "account.external_account.deleted",
-    "account.external_account.updated",
-    "account.updated",
-    "capability.updated",
-)
 GIFT: Final = {
     "organization": SLUG,
     "amount_minor": 2500,
@@ -58,6 +32,37 @@ GIFT: Final = {
     "payment_method": "pm_card_visa",
     "donor": {"name": "Ada Example", "email": "ada@example.org", "display": "public"},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A webhook endpoint at our edge, and the setting that its secret belongs into."""
+
+    name: str
+    path: str
+    setting: str
+    is_connect: bool
+    types: tuple[str, ...]
+
+
+#: A live deployment registers the same. What Stripe tells of our own account is kept and goes no
+#: further.
+ENDPOINTS: Final = (
+    Endpoint(
+        "webhook_account",
+        "/v1/webhooks/stripe",
+        "AMPLY_STRIPE_ACCOUNT_SECRETS",
+        is_connect=False,
+        types=("account.updated", "application_fee.created", "application_fee.refunded"),
+    ),
+    Endpoint(
+        "webhook",
+        "/v1/webhooks/stripe/connect",
+        "AMPLY_STRIPE_CONNECT_SECRETS",
+        is_connect=True,
+        types=tuple(sorted(TYPES)),
+    ),
+)
 
 
 class VerificationError(RuntimeError):
@@ -103,29 +108,32 @@ async def _onboard(settings: Mapping[str, str], account: str) -> None:
         response.raise_for_status()
 
 
-async def register_webhooks(
-    settings: Mapping[str, str], known: Mapping[str, str]
+async def register_webhook(
+    settings: Mapping[str, str], endpoint: Endpoint, known: Mapping[str, str]
 ) -> dict[str, str]:
-    """A Connect webhook endpoint at our edge: its id and signing secret.
+    """The endpoint at Stripe: its id and signing secret.
 
-    `known` is what an earlier start was given; only the address is brought up to date then, since
-    Stripe shows an endpoint's secret once.
+    `known` is what an earlier start was given; only address and types are brought up to date then,
+    since Stripe shows an endpoint's secret once.
     """
-    url = f"{settings['AMPLY_URL']}/webhooks/stripe/connect"
+    url = settings["AMPLY_URL"] + endpoint.path
+    types: list[Any] = list(endpoint.types)
     async with stripe_client(settings) as client:
         if known:
-            await client.v1.webhook_endpoints.update_async(known["id"], params={"url": url})
+            await client.v1.webhook_endpoints.update_async(
+                known["id"], params={"url": url, "enabled_events": types}
+            )
             return dict(known)
-        endpoint = await client.v1.webhook_endpoints.create_async(
+        made = await client.v1.webhook_endpoints.create_async(
             params={
                 "url": url,
-                "connect": True,
-                "enabled_events": list(EVENTS),
+                "connect": endpoint.is_connect,
+                "enabled_events": types,
                 "api_version": STRIPE_VERSION,
             }
         )
-    assert endpoint.secret is not None
-    return {"id": endpoint.id, "secret": endpoint.secret}
+    assert made.secret is not None
+    return {"id": made.id, "secret": made.secret}
 
 
 async def donate(edge: EdgeClient, receipts: Path) -> tuple[str, Path]:

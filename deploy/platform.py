@@ -191,10 +191,11 @@ class Platform:
         await self.supervisor.start(self.command_of("mail_sink"))
         await self.supervisor.start(self.command_of("sandbox"))
         await self._wait_for("sandbox", f"{self.settings['AMPLY_STRIPE']}/_sandbox/health")
-        known = self.data.recall("webhook")
-        webhook = await demonstration.register_webhooks(self.settings, known)
-        self.data.remember("webhook", webhook)
-        self.settings["AMPLY_STRIPE_WEBHOOK_SECRETS"] = webhook["secret"]
+        for endpoint in demonstration.ENDPOINTS:
+            known = self.data.recall(endpoint.name)
+            webhook = await demonstration.register_webhook(self.settings, endpoint, known)
+            self.data.remember(endpoint.name, webhook)
+            self.settings[endpoint.setting] = webhook["secret"]
         return self.settings["AMPLY_STRIPE"]
 
     async def _register(self) -> str:

@@ -27,11 +27,13 @@ STRIPE_EVENTS: Final = Counter(
 )
 STRIPE_SIGNATURES: Final = Counter(
     "amply_edge_stripe_signatures_total",
-    "Verified webhooks by the number of the secret: a rotation is over when the old one rests.",
-    ["secret"],
+    "Verified webhooks by number of the secret: a rotation is over when the old one rests.",
+    ["endpoint", "secret"],
 )
 STRIPE_SIGNATURE_FAILURES: Final = Counter(
-    "amply_edge_stripe_signature_failures_total", "Webhooks that were refused.", ["code"]
+    "amply_edge_stripe_signature_failures_total",
+    "Webhooks that were refused.",
+    ["endpoint", "code"],
 )
 OUTBOX_AGE_SECONDS: Final = Gauge(
     "amply_edge_outbox_oldest_age_seconds", "How long the oldest message has waited."

@@ -172,30 +172,45 @@ OPERATIONS: Final = (
         ),
         problems=("not_found", "query_not_accepted", *_ALWAYS),
     ),
-    Operation(
-        method="post",
-        path="/webhooks/stripe/connect",
-        identifier="receiveStripeEvent",
-        summary="For Stripe: events of connected accounts, signed.",
-        status=200,
-        answer="application/json",
-        parameters=(
-            _parameter(
-                "Stripe-Signature",
-                "header",
-                "As Stripe makes it.",
-                {"type": "string"},
-                required=True,
+    *(
+        Operation(
+            method="post",
+            path=path,
+            identifier=identifier,
+            summary=summary,
+            status=200,
+            answer="application/json",
+            parameters=(
+                _parameter(
+                    "Stripe-Signature",
+                    "header",
+                    "As Stripe makes it.",
+                    {"type": "string"},
+                    required=True,
+                ),
             ),
-        ),
-        problems=(
-            "signature_malformed",
-            "signature_wrong",
-            "signature_out_of_time",
-            "request_timeout",
-            "body_too_large",
-            "unsupported_media_type",
-            *_ALWAYS,
-        ),
+            problems=(
+                "signature_malformed",
+                "signature_wrong",
+                "signature_out_of_time",
+                "not_found",
+                "request_timeout",
+                "body_too_large",
+                "unsupported_media_type",
+                *_ALWAYS,
+            ),
+        )
+        for path, identifier, summary in (
+            (
+                "/v1/webhooks/stripe",
+                "receiveStripeEvent",
+                "For Stripe: events of the platform's own account, signed.",
+            ),
+            (
+                "/v1/webhooks/stripe/connect",
+                "receiveConnectEvent",
+                "For Stripe: events of connected accounts, signed.",
+            ),
+        )
     ),
 )

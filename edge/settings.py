@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 Environment = Literal["test", "live"]
 
+#: While a secret is rolled there are two.
+SECRETS_MAX: Final = 2
 _MASTER_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 _ORIGIN: Final = re.compile(r"[!-~]+/log/[0-9]+")
 
@@ -19,13 +21,17 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """`public` holds the log's static files; `url` is the base of our links, without a slash."""
+    """`public` holds the log's static files; `url` is the base of our links, without a slash.
+
+    The Stripe secrets verify webhooks of our own account and of connected ones; none: none come.
+    """
 
     postgres: str = field(repr=False)
     spicedb: str
     spicedb_token: str = field(repr=False)
     master_key: bytes = field(repr=False)
-    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    stripe_account_secrets: tuple[str, ...] = field(repr=False)
+    stripe_connect_secrets: tuple[str, ...] = field(repr=False)
     environment: Environment
     public: Path
     log_origin: str
@@ -50,7 +56,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         master_key=_master_key(
             Path(_needed(environment, "AMPLY_MASTER_KEY", "the file of the master key"))
         ),
-        stripe_webhook_secrets=_secrets(environment),
+        stripe_account_secrets=_secrets(environment, "AMPLY_STRIPE_ACCOUNT_SECRETS"),
+        stripe_connect_secrets=_secrets(environment, "AMPLY_STRIPE_CONNECT_SECRETS"),
         environment="live" if mode == "live" else "test",
         public=Path(_needed(environment, "AMPLY_PUBLIC", "the folder of the log's files")),
         log_origin=origin,
@@ -81,12 +88,14 @@ def _url(environment: Mapping[str, str]) -> str:
     return url
 
 
-def _secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
-    text = _needed(environment, "AMPLY_STRIPE_WEBHOOK_SECRETS", "Stripe's signing secrets")
-    secrets = tuple(part.strip() for part in text.split(","))
+def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    text = environment.get(name, "").strip()
+    secrets = tuple(part.strip() for part in text.split(",")) if text else ()
     # An empty secret would make every forged signature computable.
     if any(len(secret) < 16 for secret in secrets):
-        raise SettingsError("AMPLY_STRIPE_WEBHOOK_SECRETS holds a secret of under 16 characters.")
+        raise SettingsError(f"{name} holds a secret of under 16 characters.")
+    if len(secrets) > SECRETS_MAX:
+        raise SettingsError(f"{name} holds more than {SECRETS_MAX} secrets: an old and a new one.")
     return secrets
 
 

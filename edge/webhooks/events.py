@@ -11,8 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+#: Which of our two endpoints at Stripe: for our own account, or for those connected to it.
+Endpoint = Literal["account", "connect"]
 Disposition = Literal[
-    "passed_on", "unknown_type", "wrong_mode", "no_account", "unknown_account", "malformed"
+    "passed_on",
+    "unknown_type",
+    "wrong_mode",
+    "no_account",
+    "unknown_account",
+    "wrong_endpoint",
+    "malformed",
 ]
 
 #: The types that somebody here handles, and what the id of their object looks like.
@@ -49,6 +57,9 @@ OF_ACCOUNT: Final = frozenset(
     }
 )
 
+#: What our endpoint for connected accounts is registered for.
+TYPES: Final = frozenset(ACCEPTED) | OF_ACCOUNT
+
 _EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,251}")
 _TYPE: Final = re.compile(r"[a-z0-9_.]{1,100}")
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,250}")
@@ -75,8 +86,11 @@ class Event:
     disposition: Disposition
 
 
-def read(body: bytes, *, is_live: bool) -> Event:
-    """The event in a webhook's body. Never raises: whatever it is, it is kept."""
+def read(body: bytes, *, is_live: bool, endpoint: Endpoint = "connect") -> Event:
+    """The event in a webhook's body. Never raises: whatever it is, it is kept.
+
+    What happens on our own account is nobody's affair here: only connected accounts' is passed on.
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -86,7 +100,9 @@ def read(body: bytes, *, is_live: bool) -> Event:
         return _malformed(body)
     if event.livemode != is_live:
         return replace(event, disposition="wrong_mode")
-    if event.type not in ACCEPTED and event.type not in OF_ACCOUNT:
+    if event.account is not None and endpoint == "account":
+        return replace(event, disposition="wrong_endpoint")
+    if event.type not in TYPES:
         return replace(event, disposition="unknown_type")
     if event.account is None:
         return replace(event, disposition="no_account")

@@ -14,7 +14,7 @@ from edge.directory.directory import Directory
 from edge.errors import ProblemError
 from edge.group_commit import GroupCommit
 from edge.webhooks import events, store
-from edge.webhooks.events import Event
+from edge.webhooks.events import Endpoint, Event
 from ledger import keys
 from topics import failpoints, outbox
 from topics.codec import Record
@@ -55,9 +55,9 @@ class Reception:
         """Commit what was taken in."""
         await self._commits.close()
 
-    async def receive(self, body: bytes) -> Event:
+    async def receive(self, body: bytes, endpoint: Endpoint) -> Event:
         """Keep an event, durably, and pass it on if it is for us and new."""
-        event = events.read(body, is_live=self._is_live)
+        event = events.read(body, is_live=self._is_live, endpoint=endpoint)
         record = None
         if event.disposition == "passed_on":
             assert event.account is not None

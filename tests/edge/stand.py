@@ -26,6 +26,7 @@ from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
 SECRET = b"edge"
 ORIGIN = "amply.test/log/0"
 WEBHOOK_SECRETS = ("whsec_the_old_one_of_two", "whsec_the_new_one_of_two")
+ACCOUNT_SECRETS = ("whsec_of_our_account_old", "whsec_of_our_account_new")
 SCHEMA = Path(__file__).parents[2] / "deploy" / "spicedb" / "schema.zed"
 
 
@@ -104,7 +105,8 @@ class Stand:
             spicedb=engines.spicedb_endpoint,
             spicedb_token=engines.spicedb_token,
             master_key=bytes(range(32)),
-            stripe_webhook_secrets=WEBHOOK_SECRETS,
+            stripe_account_secrets=ACCOUNT_SECRETS,
+            stripe_connect_secrets=WEBHOOK_SECRETS,
             environment="test",
             public=public,
             log_origin=ORIGIN,

@@ -65,7 +65,7 @@ async def test_malformed_http_is_a_problem_and_closes_the_connection(
         ("GET", "/%00", 404, "not_found"),
         ("DELETE", "/v1/donations", 405, "method_not_allowed"),
         ("GET", "/v1/donations", 405, "method_not_allowed"),
-        ("GET", "/webhooks/stripe/connect", 405, "method_not_allowed"),
+        ("GET", "/v1/webhooks/stripe/connect", 405, "method_not_allowed"),
         ("POST", "/v1/donations", 401, "unauthenticated"),
         ("GET", "/log/0/checkpoint", 404, "not_found"),
         ("GET", "/log/0/../../etc/passwd", 404, "not_found"),
@@ -158,7 +158,7 @@ async def test_bodies_are_bounded_whether_announced_or_streamed(stand: Stand, ed
     }
     answer = await edge.ask("POST", "/v1/donations", data=chunks(), headers=headers)
     assert (answer.status, answer.code) == (413, "body_too_large")
-    answer = await edge.ask("POST", "/webhooks/stripe/connect", data=b"a" * 600_000)
+    answer = await edge.ask("POST", "/v1/webhooks/stripe/connect", data=b"a" * 600_000)
     assert (answer.status, answer.code) == (413, "body_too_large")
     assert await stand.stored(registered.id) == (0, 0, 0)
 

@@ -29,7 +29,7 @@ async def process(stand: Stand, folder: Path, **more: str) -> AsyncIterator[tupl
         "AMPLY_SPICEDB": stand.settings.spicedb,
         "AMPLY_SPICEDB_TOKEN": stand.settings.spicedb_token,
         "AMPLY_MASTER_KEY": str(key),
-        "AMPLY_STRIPE_WEBHOOK_SECRETS": ",".join(WEBHOOK_SECRETS),
+        "AMPLY_STRIPE_CONNECT_SECRETS": ",".join(WEBHOOK_SECRETS),
         "AMPLY_ENVIRONMENT": "test",
         "AMPLY_PUBLIC": str(stand.settings.public),
         "AMPLY_LOG_ORIGIN": ORIGIN,

@@ -14,7 +14,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "AMPLY_SPICEDB": "127.0.0.1:50051",
         "AMPLY_SPICEDB_TOKEN": "hidden",
         "AMPLY_MASTER_KEY": str(key),
-        "AMPLY_STRIPE_WEBHOOK_SECRETS": "whsec_hidden_hidden_1, whsec_hidden_hidden_2",
+        "AMPLY_STRIPE_CONNECT_SECRETS": "whsec_hidden_hidden_1, whsec_hidden_hidden_2",
         "AMPLY_ENVIRONMENT": "test",
         "AMPLY_PUBLIC": str(tmp_path),
         "AMPLY_LOG_ORIGIN": "amply.test/log/0",
@@ -25,7 +25,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_settings_are_read_and_secrets_are_not_shown(environment: dict[str, str]) -> None:
     settings = from_environment(environment)
-    assert settings.stripe_webhook_secrets == ("whsec_hidden_hidden_1", "whsec_hidden_hidden_2")
+    assert settings.stripe_connect_secrets == ("whsec_hidden_hidden_1", "whsec_hidden_hidden_2")
+    assert settings.stripe_account_secrets == (), "without secrets the endpoint is off"
     assert (settings.url, settings.host) == ("https://amply.test", "127.0.0.1")
     assert "hidden" not in repr(settings)
     assert "abab" not in repr(settings)
@@ -41,7 +42,10 @@ def test_settings_are_read_and_secrets_are_not_shown(environment: dict[str, str]
         ("AMPLY_URL", "amply.test"),
         ("AMPLY_LOG_ORIGIN", "https://amply.test"),
         ("AMPLY_MASTER_KEY", "/nowhere"),
-        ("AMPLY_STRIPE_WEBHOOK_SECRETS", "whsec_hidden_hidden_1,"),
+        ("AMPLY_STRIPE_CONNECT_SECRETS", "whsec_hidden_hidden_1,"),
+        ("AMPLY_STRIPE_ACCOUNT_SECRETS", ","),
+        ("AMPLY_STRIPE_ACCOUNT_SECRETS", "short"),
+        ("AMPLY_STRIPE_CONNECT_SECRETS", ",".join(f"whsec_hidden_hidden_{n}" for n in range(3))),
     ],
 )
 def test_a_wrong_setting_is_named(environment: dict[str, str], name: str, value: str) -> None:

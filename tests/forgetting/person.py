@@ -100,9 +100,9 @@ class Donor:
             "data": {"object": about},
         }
         body = json.dumps(event)
-        secret = self.running.settings["AMPLY_STRIPE_WEBHOOK_SECRETS"].split(",")[0]
+        secret = self.running.settings["AMPLY_STRIPE_CONNECT_SECRETS"].split(",")[0]
         signature = stripe.WebhookSignature.generate_signature_header(body, secret)
-        url = f"{self.running.settings['AMPLY_URL']}/webhooks/stripe/connect"
+        url = f"{self.running.settings['AMPLY_URL']}/v1/webhooks/stripe/connect"
         headers = {"Stripe-Signature": signature}
         async with (
             aiohttp.ClientSession(headers=headers) as session,
