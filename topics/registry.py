@@ -52,7 +52,7 @@ PAYOUTS_LOOK_REQUESTED: Final = Topic(
     name="payouts.look_requested.v1",
     body=PayoutLookRequested,
     kind="command",
-    senders=frozenset({"operations"}),
+    senders=frozenset({"operations", "payouts"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
 )
 PAYMENTS_PROCESSING: Final = Topic(

@@ -40,8 +40,12 @@ ACCEPTED: Final[dict[str, str]] = {
     "charge.dispute.closed": "dp|du",
     "charge.dispute.funds_withdrawn": "dp|du",
     "charge.dispute.funds_reinstated": "dp|du",
+    "payout.created": "po",
+    "payout.updated": "po",
     "payout.paid": "po",
     "payout.failed": "po",
+    "payout.canceled": "po",
+    "payout.reconciliation_completed": "po",
 }
 #: Those about the connected account itself. Their object is an application, a capability or a bank
 #: account: what somebody here looks at is the account.

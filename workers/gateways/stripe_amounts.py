@@ -71,6 +71,21 @@ def from_stripe(amount: int, currency: str) -> int:
     return minor
 
 
+#: Two-decimal charges, whole units in payouts (Stripe, "Supported currencies", special cases).
+_WHOLE_PAYOUTS: Final = frozenset({"HUF", "TWD", "ISK", "UGX"})
+
+
+def payable(available: int, currency: str) -> tuple[int, int]:
+    """How much of a balance one payout can carry, and what stays: both in Stripe's integers.
+
+    A negative balance carries nothing and stays whole. AmountNotRepresentableError: no currency.
+    """
+    scale = _scale_of(currency)
+    step = max(scale.step, 100 if currency in _WHOLE_PAYOUTS else 1)
+    amount = max(available, 0) // step * step
+    return amount, available - amount
+
+
 def _scale_of(currency: str) -> _Scale:
     try:
         return SCALES[currency]

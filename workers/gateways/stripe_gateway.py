@@ -1,4 +1,4 @@
-"""Stripe through its official library: intents as direct charges, what became of them, payouts.
+"""Stripe through its official library: intents as direct charges, and what became of them.
 
 An answer is a value, a final no included. What leaves the outcome unknown (timeout, lost
 connection, 5xx, 409, 429) is `Transient`: the same call with the same idempotency key resolves it.
@@ -21,10 +21,8 @@ from workers.gateways.stripe_objects import (
     Declined,
     Intent,
     Missing,
-    Payout,
     Unresolved,
     read_intent,
-    read_payout,
 )
 from workers.runtime.worker import Refused, Transient
 from workers.settings import required
@@ -123,18 +121,6 @@ class StripeGateway:
                 found = charge["payment_intent"]
             path = f"/v1/payment_intents/{found}"
             return read_intent(await self.ask("get", path, account, expand=_EXPAND))
-        except stripe.PermissionError:
-            return AccessRevoked()
-        except stripe.InvalidRequestError as error:
-            return missing(error)
-        except AmountNotRepresentableError as error:
-            raise Refused("currency_not_supported", str(error)) from error
-
-    async def fetch_payout(self, account: str, payout: str) -> Payout | Missing | AccessRevoked:
-        """The payout `po_…` with its balance transaction."""
-        try:
-            path = f"/v1/payouts/{payout}"
-            return read_payout(await self.ask("get", path, account, expand=["balance_transaction"]))
         except stripe.PermissionError:
             return AccessRevoked()
         except stripe.InvalidRequestError as error:

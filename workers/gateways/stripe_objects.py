@@ -69,15 +69,6 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Payout:
-    """Money on its way from the account's balance to the organization's bank."""
-
-    id: str
-    created: datetime
-    balance_transaction: BalanceTransaction
-
-
-@dataclass(frozen=True, slots=True)
 class Declined:
     """A final no to a payment. `decline_code` is Stripe's word for it, when it gave one."""
 
@@ -128,15 +119,6 @@ def _read_charge(body: Mapping[str, Any]) -> Charge:
         balance_transaction=read_balance_transaction(balance_transaction)
         if isinstance(balance_transaction, Mapping)
         else None,
-    )
-
-
-def read_payout(body: Mapping[str, Any]) -> Payout:
-    """A payout with its balance transaction expanded."""
-    return Payout(
-        id=body["id"],
-        created=read_time(body["created"]),
-        balance_transaction=read_balance_transaction(body["balance_transaction"]),
     )
 
 

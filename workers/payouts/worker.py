@@ -1,77 +1,85 @@
-"""Ask the ledger to record payouts that reached an organization's bank."""
+"""Ask the ledger to record payouts, split over funds, and fees of whole accounts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
 
+from contracts.looks import PayoutLookRequested
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics import registry
-from workers.gateways.database import Pool, open_pool
-from workers.gateways.stripe_gateway import StripeGateway, open_stripe
-from workers.payouts import decisions, store
-from workers.payouts.decisions import Ignored, Paid, Verdict
+from workers.gateways.database import open_pool
+from workers.gateways.stripe_gateway import open_stripe
+from workers.payouts import decisions, looking, recording, rounds
+from workers.payouts.clock import BusinessClock
+from workers.payouts.looking import Ignored, Payouts, SeenFee, SeenPayout, Verdict
+from workers.payouts.store import booking
 from workers.runtime.worker import Act, Transaction, Worker
 
-
-@dataclass(frozen=True, slots=True)
-class Payouts:
-    """Open for the life of the process."""
-
-    stripe: StripeGateway
-    pool: Pool
+Message = Envelope[StripeEventReceived] | Envelope[PayoutLookRequested]
 
 
-async def look(message: Envelope[StripeEventReceived], payouts: Payouts) -> Verdict:
-    """See at Stripe what a payout's event is about."""
+async def look_after_event(message: Envelope[StripeEventReceived], payouts: Payouts) -> Verdict:
+    """See at Stripe what an event is about."""
     event = message.body
-    handling = decisions.HANDLING.get(event.event_type)
-    if handling is None:
+    if event.event_type not in decisions.HANDLED:
         return None
-    owner = await store.owner_of(payouts.pool, message.organization)
-    if owner is None or owner.stripe_account != event.account:
-        return Ignored("foreign")
-    if handling == "failed":
-        return Ignored("not_booked")
-    payout = await payouts.stripe.fetch_payout(event.account, event.object)
-    return decisions.judge(message, payout, owner)
+    return await looking.look_at(payouts, message.organization, event.account, event.object)
 
 
-async def record(
+async def look(message: Envelope[PayoutLookRequested], payouts: Payouts) -> Verdict:
+    """See at Stripe what somebody asks to be looked at."""
+    asked = message.body
+    return await looking.look_at(payouts, message.organization, asked.account, asked.object)
+
+
+async def record_events(
     verdicts: Sequence[tuple[Envelope[StripeEventReceived], Verdict]], transaction: Transaction
 ) -> None:
-    """Pass on what is new, keep what was ignored."""
-    paid = [(message, v) for message, v in verdicts if isinstance(v, Paid)]
-    ignored = [(message, v) for message, v in verdicts if isinstance(v, Ignored)]
-    await store.ignore(transaction.connection, ignored)
-    news = await store.note_paid(transaction.connection, paid)
-    for message, verdict in paid:
-        if verdict.payout.id in news:
-            news.remove(verdict.payout.id)
-            tell_paid(message, verdict, transaction)
+    """Book what is new, keep what was ignored."""
+    ignored = [(message, v.reason) for message, v in verdicts if isinstance(v, Ignored)]
+    await booking.ignore(transaction.connection, ignored)
+    await record(verdicts, transaction)
 
 
-def tell_paid(message: Envelope[StripeEventReceived], paid: Paid, transaction: Transaction) -> None:
-    """Request the entry."""
-    transaction.send(
-        registry.ENTRIES_REQUESTED,
-        paid.entry,
-        cause=message,
-        id=decisions.paid_id(message.body.account, paid.payout),
-        time=paid.payout.created,
-    )
+async def record(verdicts: Sequence[tuple[Message, Verdict]], transaction: Transaction) -> None:
+    """Book what is new."""
+    accounts = [message.body.account for message, _ in verdicts]
+    await booking.lock(transaction.connection, accounts)
+    for message, verdict in verdicts:
+        account = message.body.account
+        if isinstance(verdict, SeenPayout):
+            await recording.record_payout(message, account, verdict, transaction)
+        elif isinstance(verdict, SeenFee):
+            await recording.record_fee(message, account, verdict, transaction)
 
 
 @asynccontextmanager
 async def open_payouts(settings: Mapping[str, str]) -> AsyncIterator[Payouts]:
     """Open what the settings name."""
     async with open_pool(settings) as pool, open_stripe(settings) as gateway:
-        yield Payouts(gateway, pool)
+        yield Payouts(gateway, pool, BusinessClock(settings))
+
+
+@asynccontextmanager
+async def open_with_rounds(settings: Mapping[str, str]) -> AsyncIterator[Payouts]:
+    """Open the same, and make the rounds that no message starts, for the life of the process."""
+    async with open_payouts(settings) as payouts:
+        making = asyncio.create_task(rounds.make(payouts))
+        try:
+            yield payouts
+        finally:
+            making.cancel()
+            with suppress(asyncio.CancelledError):
+                await making
 
 
 WORKER = Worker(
     name="payouts",
-    routes=[Act(registry.STRIPE_EVENTS, look, record)],
+    routes=[
+        Act(registry.STRIPE_EVENTS, look_after_event, record_events),
+        Act(registry.PAYOUTS_LOOK_REQUESTED, look, record),
+    ],
     gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
-    resources=open_payouts,
+    resources=open_with_rounds,
 )

@@ -1,151 +1,205 @@
 """Payouts against the sandbox process and PostgreSQL."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from contracts.entries import EntryRequested
-from contracts.identifiers import time_of
-from tests.workers.bench import Bench, event, new
-from tests.workers.conftest import Sandbox
-from workers.gateways.stripe_objects import AccessRevoked, BalanceTransaction, Missing, Payout
-from workers.payouts import decisions
-from workers.payouts.decisions import Ignored, Owner
-from workers.payouts.worker import WORKER, Payouts, open_payouts
-from workers.runtime.worker import Refused
+from contracts.looks import PaymentLookRequested, PayoutLookRequested
+from tests.workers.bench import bodies, event
+from tests.workers.payouts.conftest import Scene, entries, lines
+from workers.payouts.worker import WORKER
 
-FUND = new("fund")
-OWNER = Owner("acct_1", "public_full", 365, {"EUR": FUND})
-CREATED = datetime(2027, 1, 2, tzinfo=UTC)
-TRANSACTION = BalanceTransaction("txn_1", "EUR", -9000, 0, 0, -9000, CREATED, "payout", "po_1")
-PAYOUT = Payout("po_1", CREATED, TRANSACTION)
-EVENT = event(new("org"), "acct_1", "payout.paid", "po_1")
+BANK, STRIPE = "Assets:Bank", "Assets:Stripe"
 
 
-def lines(entry: EntryRequested) -> list[tuple[str, str]]:
-    assert entry.postings is not None
-    return [(posting.account, posting.amount) for posting in entry.postings]
-
-
-def test_entry_moves_money_from_stripe_to_the_bank() -> None:
-    entry = decisions.payout_entry(PAYOUT, OWNER)
-    assert lines(entry) == [("Assets:Bank", "9000"), ("Assets:Stripe", "-9000")]
-    assert (entry.kind, entry.subject, entry.visibility) == ("payout", "po_1", "public_full")
-    assert entry.details == {
-        "payout": "po_1",
-        "balance_transaction": "txn_1",
-        "occurred": "2027-01-02T00:00:00.000000Z",
-        "rule": "default_fund",
+async def test_an_automatic_payout_is_split_over_funds_as_stripe_itemises_it(scene: Scene) -> None:
+    first = await scene.gift(2500)
+    second = await scene.gift(1000, scene.other_fund)
+    payout = await scene.automatic()
+    assert await scene.event("payout.created", payout) == []
+    assert (await scene.row(payout))["status"] == "pending"
+    await scene.becomes(payout, "paid")
+    [entry] = entries(await scene.event("payout.paid", payout))
+    assert (entry.kind, entry.subject) == ("payout", payout)
+    assert lines(entry) == {
+        (BANK, scene.fund): first["net"],
+        (STRIPE, scene.fund): -first["net"],
+        (BANK, scene.other_fund): second["net"],
+        (STRIPE, scene.other_fund): -second["net"],
     }
+    assert entry.details is not None
+    assert (entry.details["rule"], entry.details["foreign_minor"]) == ("itemised", 0)
+    assert await scene.booked_balance() == await scene.balance() == 0
 
 
-def test_fee_of_a_payout() -> None:
-    charged = replace(TRANSACTION, fee_minor=90, net_minor=-9090)
-    entry = decisions.payout_entry(replace(PAYOUT, balance_transaction=charged), OWNER)
-    assert lines(entry) == [
-        ("Assets:Bank", "9000"),
-        ("Expenses:ProcessorFees", "90"),
-        ("Assets:Stripe", "-9090"),
+async def test_any_number_of_events_in_any_order_books_a_payout_once(scene: Scene) -> None:
+    await scene.gift(2500)
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    told = [
+        event(scene.organization, scene.account, name, payout)
+        for name in ("payout.reconciliation_completed", "payout.paid", "payout.created")
     ]
+    assert len(await scene.settle(*told, *told)) == 1
+    assert await scene.look(payout) == []
+    assert await scene.settle(*reversed(told)) == []
 
 
-def test_delayed_organizations_show_payouts_later() -> None:
-    owner = replace(OWNER, visibility="delayed_public", public_after_days=30)
-    entry = decisions.payout_entry(PAYOUT, owner)
-    assert entry.public_after == PAYOUT.created + timedelta(days=30)
+async def test_a_payout_waits_for_what_is_not_booked_yet_and_asks_for_it(scene: Scene) -> None:
+    late = await scene.gift(2500, booked=False)
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    [look] = await scene.event("payout.paid", payout)
+    assert look.body == PaymentLookRequested(
+        account=scene.account, object=late["source"], reason="unbooked_movement"
+    )
+    row = await scene.row(payout)
+    assert (row["waiting_for"], row["rule"]) == (1, None) and row["waiting_since"] is not None
+    await scene.book(late, scene.fund)
+    [entry] = entries(await scene.look(payout))
+    assert lines(entry)[BANK, scene.fund] == late["net"]
+    row = await scene.row(payout)
+    assert (row["waiting_for"], row["waiting_since"]) == (0, None)
 
 
-@pytest.mark.parametrize(
-    ("found", "reason"), [(Missing(), "not_found"), (AccessRevoked(), "access_revoked")]
-)
-def test_payouts_that_cannot_be_seen(found: Any, reason: str) -> None:
-    assert decisions.judge(EVENT, found, OWNER) == Ignored(reason)  # type: ignore[arg-type]  # one of the table's
-
-
-def test_currency_without_a_fund_is_refused() -> None:
-    with pytest.raises(Refused, match="no default fund in EUR"):
-        decisions.judge(EVENT, PAYOUT, replace(OWNER, funds={"USD": FUND}))
-
-
-@pytest.fixture
-async def payouts(bench: Bench, sandbox: Sandbox) -> AsyncIterator[Payouts]:
-    settings = {**sandbox.settings, "AMPLY_POSTGRES": bench.role_dsn("payouts")}
-    async with open_payouts(settings) as opened:
-        yield opened
-
-
-async def paid_out(sandbox: Sandbox, account: str) -> Any:
-    """A payout of everything that a gift of EUR 25.00 left on the account."""
-    data = {
-        "amount": "2500",
-        "currency": "eur",
-        "confirm": "true",
-        "payment_method": "pm_card_bypassPending",
-        "automatic_payment_methods[enabled]": "true",
-        "automatic_payment_methods[allow_redirects]": "never",
+async def test_money_of_another_shop_is_kept_apart(scene: Scene) -> None:
+    ours = await scene.gift(2500)
+    theirs = await scene.charge(1000)
+    mistaken = await scene.charge(
+        500,
+        **{"metadata[donation]": "don_01jd8q6m1wf4ts5vx8qg7a2b3c", "metadata[organization]": "x"},
+    )
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    [entry] = entries(await scene.event("payout.paid", payout))
+    assert lines(entry) == {(BANK, scene.fund): ours["net"], (STRIPE, scene.fund): -ours["net"]}
+    assert entry.details is not None
+    assert entry.details["foreign_minor"] == theirs["net"] + mistaken["net"]
+    rows = await scene.bench.fetch(
+        "SELECT balance_transaction, reason FROM payouts.foreign_movements WHERE account = $1"
+        " AND category = 'charge'",
+        scene.account,
+    )
+    assert {row["balance_transaction"]: row["reason"] for row in rows} == {
+        theirs["id"]: "foreign",
+        mistaken["id"]: "account_mismatch",
     }
-    await sandbox.ask("POST", "/v1/payment_intents", data=data, account=account)
-    balance = await sandbox.ask("GET", "/v1/balance", account=account)
-    amount = str(balance["available"][0]["amount"])
-    payout = await sandbox.ask(
-        "POST", "/v1/payouts", data={"amount": amount, "currency": "eur"}, account=account
-    )
-    await sandbox.control(f"payouts/{payout['id']}", status="paid")
-    return payout
+    assert await scene.booked_balance() == await scene.balance() == 0
 
 
-async def test_payout_is_requested_once(bench: Bench, sandbox: Sandbox, payouts: Payouts) -> None:
-    account = await sandbox.account()
-    organization, fund = await bench.organization(account, visibility="public_aggregated")
-    payout = await paid_out(sandbox, account)
-    told = event(organization, account, "payout.paid", payout["id"])
-    [sent] = await bench.settle(WORKER, payouts, [told])
-    assert sent.id == decisions.paid_id(
-        account, replace(PAYOUT, id=payout["id"], created=time_of(sent.id))
-    )
-    assert (sent.body.kind, sent.body.visibility) == ("payout", "public_aggregated")
-    assert lines(sent.body) == [
-        ("Assets:Bank", str(payout["amount"])),
-        ("Assets:Stripe", str(-payout["amount"])),
-    ]
-    assert {posting.fund for posting in sent.body.postings} == {fund}
-    again = event(organization, account, "payout.paid", payout["id"])
-    assert await bench.settle(WORKER, payouts, [told, again, again]) == []
+async def test_a_payout_of_others_money_alone_moves_nothing_of_ours(scene: Scene) -> None:
+    await scene.charge(1000)
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    assert await scene.event("payout.paid", payout) == []
+    assert await scene.booked_balance() == await scene.balance() == 0
 
 
-async def test_what_is_ignored_is_kept_with_its_reason(
-    bench: Bench, sandbox: Sandbox, payouts: Payouts
+async def test_a_manual_payout_takes_the_oldest_money_first(scene: Scene) -> None:
+    first = await scene.gift(2500)
+    second = await scene.gift(1000, scene.other_fund)
+    payout = await scene.manual(first["net"] + 100)
+    await scene.becomes(payout, "paid")
+    [entry] = entries(await scene.event("payout.paid", payout))
+    shares = {fund: amount for (account, fund), amount in lines(entry).items() if account == BANK}
+    # Both were made within one second: their ids tell which is the older.
+    by_age = sorted([(first, scene.fund), (second, scene.other_fund)], key=lambda x: x[0]["id"])
+    oldest, newest = by_age
+    taken = min(oldest[0]["net"], first["net"] + 100)
+    expected = {oldest[1]: taken, newest[1]: first["net"] + 100 - taken}
+    assert shares == {fund: amount for fund, amount in expected.items() if amount}
+    assert entry.details is not None and entry.details["rule"] == "first_in_first_out"
+    assert await scene.booked_balance() == await scene.balance()
+
+
+async def test_manual_payouts_carry_no_movement_twice_whichever_is_seen_first(
+    scene: Scene,
 ) -> None:
-    account = await sandbox.account()
-    organization, _ = await bench.organization(account)
+    whole = await scene.gift(2500)
+    first, second = await scene.manual(1000), await scene.manual(whole["net"] - 1000)
+    for payout in (first, second):
+        await scene.becomes(payout, "paid")
+    [look] = await scene.event("payout.paid", second)
+    assert look.body == PayoutLookRequested(
+        account=scene.account, object=first, reason="unbooked_movement"
+    )
+    [one] = entries(await scene.settle(look))
+    [two] = entries(await scene.look(second))
+    assert (one.subject, lines(one)[BANK, scene.fund]) == (first, 1000)
+    assert (two.subject, lines(two)[BANK, scene.fund]) == (second, whole["net"] - 1000)
+
+
+@pytest.mark.parametrize("is_automatic", [True, False])
+async def test_a_payout_that_fails_after_it_was_paid_brings_the_money_back(
+    scene: Scene, is_automatic: bool
+) -> None:
+    gift = await scene.gift(2500)
+    payout = await (scene.automatic() if is_automatic else scene.manual(gift["net"]))
+    await scene.becomes(payout, "paid")
+    [paid] = await scene.event("payout.paid", payout)
+    await scene.becomes(payout, "failed")
+    [failed] = await scene.event("payout.failed", payout)
+    entry = failed.body
+    assert entry.kind == "payout_failed"
+    assert lines(entry) == {(BANK, scene.fund): -gift["net"], (STRIPE, scene.fund): gift["net"]}
+    assert entry.details["failure_code"] == "account_closed"
+    assert await scene.booked_balance() == await scene.balance() == gift["net"]
+    again = await (scene.automatic() if is_automatic else scene.manual(gift["net"]))
+    await scene.becomes(again, "paid")
+    [entry] = entries(await scene.event("payout.paid", again))
+    assert lines(entry)[BANK, scene.fund] == gift["net"]
+    assert await scene.booked_balance() == await scene.balance() == 0
+    assert paid.body.kind == "payout"
+
+
+async def test_a_failure_is_booked_with_its_payout_though_paid_was_never_seen(
+    scene: Scene,
+) -> None:
+    gift = await scene.gift(2500)
+    payout = await scene.manual(gift["net"])
+    await scene.becomes(payout, "failed")
+    paid, failed = await scene.event("payout.failed", payout)
+    assert (paid.body.kind, failed.body.kind) == ("payout", "payout_failed")
+    assert failed.body.ref.removeprefix("ent_") and await scene.event("payout.paid", payout) == []
+
+
+async def test_a_canceled_payout_is_booked_both_ways(scene: Scene) -> None:
+    gift = await scene.gift(2500)
+    payout = await scene.manual(gift["net"])
+    await scene.sandbox.ask("POST", f"/v1/payouts/{payout}/cancel", account=scene.account)
+    kinds = [entry.kind for entry in entries(await scene.event("payout.canceled", payout))]
+    assert kinds == ["payout", "payout_failed"]
+    assert await scene.booked_balance() == await scene.balance() == gift["net"]
+
+
+async def test_an_old_status_does_not_undo_a_newer_one(scene: Scene) -> None:
+    gift = await scene.gift(2500)
+    payout = await scene.manual(gift["net"])
+    await scene.becomes(payout, "paid")
+    await scene.event("payout.paid", payout)
+    await scene.bench.fetch("UPDATE payouts.payouts SET status = 'failed' WHERE id = $1", payout)
+    await scene.event("payout.updated", payout)
+    assert (await scene.row(payout))["status"] == "failed"
+
+
+async def test_what_is_ignored_is_kept_with_its_reason(scene: Scene) -> None:
     events = [
-        event(organization, "acct_other", "payout.paid", "po_1"),
-        event(organization, account, "payout.paid", "po_missing"),
-        event(organization, account, "payout.failed", "po_1"),
-        event(organization, account, "payment_intent.succeeded", "pi_1"),
+        event(scene.organization, "acct_other", "payout.paid", "po_1"),
+        event(scene.organization, scene.account, "payout.paid", "po_missing"),
+        event(scene.organization, scene.account, "payment_intent.succeeded", "pi_1"),
     ]
-    assert await bench.settle(WORKER, payouts, events) == []
-    rows = await bench.fetch(
-        "SELECT event, reason FROM payouts.ignored_events WHERE organization = $1", organization
+    assert await scene.settle(*events) == []
+    rows = await scene.bench.fetch(
+        "SELECT event, reason FROM payouts.ignored_events WHERE organization = $1",
+        scene.organization,
     )
     assert {row["event"]: row["reason"] for row in rows} == {
         events[0].body.event: "foreign",
         events[1].body.event: "not_found",
-        events[2].body.event: "not_booked",
     }
+    assert await scene.bench.set_aside(WORKER) == []
 
 
-async def test_currency_without_a_default_fund_is_set_aside(
-    bench: Bench, sandbox: Sandbox, payouts: Payouts
-) -> None:
-    account = await sandbox.account()
-    organization, fund = await bench.organization(account)
-    await bench.fetch("UPDATE edge.funds SET is_default = false WHERE id = $1", fund)
-    payout = await paid_out(sandbox, account)
-    told = event(organization, account, "payout.paid", payout["id"])
-    [refused] = await bench.settle(WORKER, payouts, [told])
-    assert refused.body.code == "no_default_fund"
-    assert await bench.set_aside(WORKER) == [("dead", "no_default_fund")]
+async def test_a_look_at_a_gifts_line_is_left_to_payments(scene: Scene) -> None:
+    gift: Any = await scene.gift(2500)
+    assert bodies(await scene.look(gift["id"]), PayoutLookRequested) == []
