@@ -65,6 +65,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "payouts",
         ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
     ),
+    "reconciliation": (("workers", "reconciliation"), "reconciliation", ("AMPLY_KAFKA", *_STRIPE)),
     "notifications": (
         ("workers", "notifications"),
         "notifications",

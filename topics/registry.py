@@ -45,14 +45,14 @@ PAYMENTS_LOOK_REQUESTED: Final = Topic(
     name="payments.look_requested.v1",
     body=PaymentLookRequested,
     kind="command",
-    senders=frozenset({"operations", "payouts"}),
+    senders=frozenset({"operations", "payouts", "reconciliation"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
 )
 PAYOUTS_LOOK_REQUESTED: Final = Topic(
     name="payouts.look_requested.v1",
     body=PayoutLookRequested,
     kind="command",
-    senders=frozenset({"operations", "payouts"}),
+    senders=frozenset({"operations", "payouts", "reconciliation"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
 )
 PAYMENTS_PROCESSING: Final = Topic(

@@ -34,6 +34,7 @@ PROCESSES: Final = {
     "books": "workers.books.keeper",
     "checkpoints": "workers.checkpoints.publisher",
     "witnesses": "workers.witnesses.rounds",
+    "reconciliation": "workers.reconciliation.schedule",
 }
 
 

@@ -1,0 +1,1 @@
+"""Reconciliation: compares Stripe with the ledger, shows what differs, asks for healing looks."""

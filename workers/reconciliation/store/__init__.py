@@ -1,0 +1,1 @@
+"""Reconciliation's SQL: what it reads of others, what it keeps."""
