@@ -25,6 +25,7 @@ from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
+from edge.reconciliation.service import Reconciliations
 from edge.routes.census import CensusRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
@@ -35,6 +36,7 @@ from edge.routes.log import LogRoutes
 from edge.routes.proofs import ProofRoutes
 from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
+from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.webhooks import WebhookRoutes
 from edge.settings import Settings
 from edge.waiting import Waiters
@@ -95,6 +97,7 @@ def build_app(settings: Settings) -> web.Application:
         ProofRoutes(Proofs(database, log), log.number),
         ExportRoutes(authentication, public, exports),
         LedgerRoutes(authentication, MemberLedger(database, directory, authorization, clock)),
+        ReconciliationRoutes(authentication, Reconciliations(database, directory, authorization)),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
         DocumentationRoutes(settings.url),
@@ -125,6 +128,7 @@ def _add_routes(
     proofs: ProofRoutes,
     exports: ExportRoutes,
     ledger: LedgerRoutes,
+    reconciliation: ReconciliationRoutes,
     log: LogRoutes,
     health: HealthRoutes,
     documentation: DocumentationRoutes,
@@ -148,6 +152,8 @@ def _add_routes(
         ("GET", f"{_PROOF}/consistency", proofs.consistency),
         ("GET", f"{_MEMBER}/ledger", ledger.entries),
         ("GET", f"{_MEMBER}/ledger/entries/{{entry}}", ledger.entry),
+        ("GET", f"{_MEMBER}/reconciliation", reconciliation.show),
+        ("GET", f"{_MEMBER}/reconciliation.csv", reconciliation.csv),
         ("GET", "/log/{log}/{path:.*}", log.file),
         ("GET", "/livez", health.live),
         ("GET", "/readyz", health.ready),

@@ -20,6 +20,7 @@ from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
+from edge.reconciliation.models import Reconciliation
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
@@ -28,6 +29,7 @@ _SENT: Final[tuple[type[BaseModel], ...]] = (
     *(Donation, PublicOrganization),
     *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
     *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
+    Reconciliation,
 )
 
 _HEADERS: Final = {

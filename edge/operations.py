@@ -13,6 +13,7 @@ from edge.operation import Operation
 from edge.operation import parameter as _parameter
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
+from edge.reconciliation.operations import RECONCILIATION
 
 
 def _tree_size(
@@ -128,6 +129,7 @@ OPERATIONS: Final = (
     ),
     *LEDGER,
     *EXPORTS,
+    *RECONCILIATION,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

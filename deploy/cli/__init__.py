@@ -8,6 +8,7 @@ from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
+from deploy.cli.reconciling import reconcile
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
 
@@ -23,6 +24,7 @@ app.command("donate")(donate)
 app.command("import")(import_gifts)
 app.command("replay")(replay)
 app.command("erase")(erase)
+app.command("reconcile")(reconcile)
 app.add_typer(dead_letters, name="dead-letters")
 ledger = typer.Typer(help="The ledger's records.", no_args_is_help=True)
 ledger.command("export")(export)

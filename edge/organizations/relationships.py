@@ -18,6 +18,8 @@ SCOPES: Final[dict[str, str | None]] = {
     "exports": "scope_ledger_export",
     "ledger:read": None,
     "ledger:read_internal": "scope_ledger_read",
+    # The report tells all of an organization's money, as an export does.
+    "reconciliation:read": "scope_ledger_export",
     "refunds:write": "scope_refund_create",
 }
 

@@ -33,7 +33,8 @@ async def answer(
             return await compare_and_settle(resources, account, settle_s)
 
     results = await all_of(map(compare, accounts))
-    for one in sorted({account.organization for account in accounts}):
+    organizations = {account.organization for account in accounts} | {organization}
+    for one in sorted(filter(None, organizations)):
         await check_ledger(resources, one)
     async with resources.pool.acquire() as connection, connection.transaction():
         await healing.finish_request(connection, request, [one.run for one in results])
