@@ -1,0 +1,150 @@
+"""Steps of giving: gifts of every kind, 3-D Secure, cancelling, charges that are no gifts."""
+
+from typing import Any
+
+from contracts.donations import DonationRequested
+from contracts.message import Envelope
+from tests.histories.play import Gift, Organization, Play, is_accepted, pick
+from tests.histories.step import Kind, Step, Table
+from tests.workers.bench import message
+from topics.registry import DONATIONS_REQUESTED
+
+#: Payment method -> how often it is used.
+METHODS = {
+    "pm_card_visa": 10.0,
+    "pm_card_bypassPending": 3.0,
+    "pm_card_threeDSecure2Required": 2.0,
+    "pm_card_chargeDeclined": 1.0,
+    "pm_card_chargeDeclinedInsufficientFunds": 0.5,
+}
+#: Currency -> an amount (ISO minor units) that is well above Stripe's minimum, and its step.
+_AMOUNTS = {
+    "EUR": (1000, 1),
+    "USD": (1000, 1),
+    "GBP": (1000, 1),
+    "CHF": (1000, 1),
+    "JPY": (1500, 1),
+    "SEK": (10_000, 1),
+    "HUF": (400_000, 1),
+    "ISK": (1500, 1),
+    "KWD": (3000, 10),
+}
+AMOUNTS = {name: amount for name, amount in _AMOUNTS.items() if is_accepted(name)}
+VISIBILITIES = ("public_full", "public_aggregated", "delayed_public", "internal_only")
+
+
+async def give(play: Play, step: Step) -> str | None:
+    organization = pick(step.dice, play.organizations)
+    if organization is None:
+        return None
+    fund = pick(step.dice, organization.funds)
+    assert fund is not None
+    dice = step.random("gift")
+    settled = organization.currency
+    currency = settled if dice.random() < 0.6 else dice.choice(list(AMOUNTS))
+    least, by = AMOUNTS[currency]
+    amount = least + by * dice.randint(0, 9 * least // by)
+    charged = amount + by * dice.randint(1, max(1, amount // 20 // by))
+    covers_fee = dice.random() < 0.3
+    method = dice.choices(list(METHODS), list(METHODS.values()))[0]
+    visibility = dice.choice(VISIBILITIES)
+    now = play.machinery.now()
+    body = DonationRequested(
+        donation=play.id("don"),
+        fund=fund.id,
+        amount_minor=amount,
+        charge_amount_minor=charged if covers_fee else amount,
+        currency=currency,
+        covers_fee=covers_fee,
+        payment_method=method,
+        collected_by=play.id("key"),
+        visibility=visibility,
+        public_after=now if visibility == "delayed_public" else None,
+        donor=None,
+    )
+    sent: Envelope[Any] = message(DONATIONS_REQUESTED, organization.id, body, time=now)
+    play.machinery.send(sent)
+    gift = Gift(f"g{step.number}", organization, fund, body.donation)
+    play.gifts.append(gift)
+    what = f"{body.charge_amount_minor} {currency}" + (", the fee covered," if covers_fee else "")
+    return f"gift {gift.tag}: {what} by {method} for fund {fund.tag} ({settled}), {visibility}"
+
+
+def intents(organization: Organization, play: Play) -> list[dict[str, Any]]:
+    """The payment intents of an organization's accounts, each with a tag of its gift."""
+    tags = {gift.donation: gift.tag for gift in play.gifts}
+    found = []
+    for account in organization.accounts:
+        for body in play.sandbox.objects("payment_intent", account):
+            tag = tags.get(body["metadata"].get("donation", ""))
+            if tag is not None:
+                found.append(body | {"tag": tag, "account": account})
+    return found
+
+
+class Tagged(dict[str, Any]):
+    """An object of Stripe's with the tag of what made it."""
+
+    @property
+    def tag(self) -> str:
+        return str(self["tag"])
+
+
+def waiting_for_donor(play: Play) -> list[Tagged]:
+    """Intents that wait for 3-D Secure."""
+    return [
+        Tagged(body)
+        for organization in play.organizations
+        for body in intents(organization, play)
+        if body["status"] == "requires_action"
+    ]
+
+
+async def authenticate(play: Play, step: Step) -> str | None:
+    intent = pick(step.dice, waiting_for_donor(play))
+    if intent is None:
+        return None
+    outcome = "succeeded" if step.random("authenticate").random() < 0.7 else "failed"
+    path = f"payment_intents/{intent['id']}/authentication"
+    await play.sandbox.control(path, outcome=outcome)
+    return f"the bank's question about gift {intent.tag} {outcome}"
+
+
+async def cancel(play: Play, step: Step) -> str | None:
+    intent = pick(step.dice, waiting_for_donor(play))
+    if intent is None:
+        return None
+    path = f"/v1/payment_intents/{intent['id']}/cancel"
+    await play.sandbox.ask("POST", path, intent["account"])
+    return f"gift {intent.tag} is cancelled in Stripe's dashboard"
+
+
+async def sell(play: Play, step: Step) -> str | None:
+    """A charge of another shop of the organization's on the same account."""
+    organization = pick(step.dice, play.organizations)
+    if organization is None:
+        return None
+    currency = organization.currency
+    intent = await play.sandbox.ask(
+        "POST",
+        "/v1/payment_intents",
+        organization.account,
+        **{
+            "amount": AMOUNTS[currency][0],
+            "currency": currency.lower(),
+            "confirm": "true",
+            "payment_method": "pm_card_visa",
+            "automatic_payment_methods[enabled]": "true",
+            "automatic_payment_methods[allow_redirects]": "never",
+        },
+    )
+    play.foreign.add(intent["latest_charge"])
+    return f"organization {organization.tag} sells a book on the same account"
+
+
+GIVING: Table = {
+    "give": Kind(30, give),
+    "authenticate": Kind(5, authenticate),
+    "cancel": Kind(1, cancel),
+    "sell": Kind(1.5, sell),
+}
