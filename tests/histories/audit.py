@@ -7,6 +7,7 @@
 | once | the balance transactions that are ours and those that entries name, each once |
 | income | `Income:Donations` of each fund, in donors' currencies, and its charges at Stripe |
 | fees | each kind of fee and what Stripe lists in `fee_details` |
+| figures | Stripe's figures among themselves (`figures.py`) |
 | sums | the balances that the ledger keeps and its postings |
 | aside | nothing is set aside, nothing waits |
 | states | the state of each gift and Stripe's of its payment |
@@ -16,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from tests.histories import truth
+from tests.histories import figures, truth
 from tests.histories.giving import intents
 from tests.histories.ledger import Entry, read_balances, read_entries
 from tests.histories.play import Organization, Play
@@ -49,6 +50,7 @@ async def audit(play: Play) -> list[Finding]:
         findings += _once(organization, of_it, ours)
         findings += _income(play, organization, of_it)
         findings += _fees(organization, of_it, ours)
+        findings += _figures(play, organization, moved)
     findings += await _sums(play, ids, entries)
     return findings + await _states(play)
 
@@ -155,6 +157,20 @@ def _fees(organization: Organization, entries: list[Entry], ours: list[Movement]
             if line.account in FEE_ACCOUNTS.values():
                 booked[line.account, line.currency] += line.amount
     return _compare("fees", organization.tag, booked, taken)
+
+
+def _figures(play: Play, organization: Organization, moved: list[Movement]) -> list[Finding]:
+    sources = {
+        body["id"]: body
+        for account in organization.accounts
+        for kind in ("charge", "refund", "dispute", "payout")
+        for body in play.sandbox.objects(kind, account)
+    }
+    return [
+        Finding("figures", f"{organization.tag}, {one.category} {one.id}: {fault}")
+        for one in moved
+        for fault in figures.faults(one, sources)
+    ]
 
 
 async def _sums(play: Play, ids: list[str], entries: list[Entry]) -> list[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import Addresses
+from tests.histories.mutants import MUTANTS
 
 #: One seed of a history that failed: it alone is played again.
 SEED = os.environ.get("AMPLY_HISTORY_SEED")
@@ -16,10 +17,10 @@ HISTORIES = 300
 AT_ONCE = 2
 
 
-async def run(dsn: str, first: int, count: int) -> tuple[int, str]:
+async def run(dsn: str, *arguments: object) -> tuple[int, str]:
+    """`python -m tests.histories` in a process of its own: its status and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.histories"),
-        *("--dsn", dsn, "--first", str(first), "--count", str(count)),
+        *(sys.executable, "-m", "tests.histories", "--dsn", dsn, *map(str, arguments)),
         cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -33,7 +34,19 @@ async def run(dsn: str, first: int, count: int) -> tuple[int, str]:
 async def test_random_histories_end_in_agreement_to_the_cent(engines: Addresses) -> None:
     count = 1 if SEED else HISTORIES // AT_ONCE
     firsts = [int(SEED)] if SEED else [count * number for number in range(AT_ONCE)]
-    ended = await asyncio.gather(*(run(engines.postgres_dsn, first, count) for first in firsts))
+    ended = await asyncio.gather(
+        *(run(engines.postgres_dsn, "--first", first, "--count", count) for first in firsts)
+    )
     for status, output in ended:
         print(output)
         assert status == 0, f"\n{output}"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+async def test_a_mistake_in_stripes_figures_does_not_go_unnoticed(
+    engines: Addresses, mutant: str
+) -> None:
+    status, output = await run(engines.postgres_dsn, "--mutant", mutant, "--count", 40)
+    print(output)
+    assert status == 1
+    assert "does not hold at its end" in output

@@ -18,8 +18,10 @@ class Movement:
     source: str
     currency: str
     amount: int
+    fee: int
     fees: dict[str, int]
     net: int
+    body: dict[str, Any]
 
 
 def movements(play: Play, organization: Organization) -> list[Movement]:
@@ -39,8 +41,10 @@ def movements(play: Play, organization: Organization) -> list[Movement]:
                     source=body["source"],
                     currency=currency,
                     amount=from_stripe(body["amount"], currency),
+                    fee=from_stripe(body["fee"], currency),
                     fees=dict(fees),
                     net=from_stripe(body["net"], currency),
+                    body=body,
                 )
             )
     return found

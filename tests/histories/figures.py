@@ -1,0 +1,33 @@
+"""What must hold of Stripe's own figures, or our agreement with them would be worth nothing.
+
+| figure | rule |
+| --- | --- |
+| net | amount - fee |
+| fee | the sum of `fee_details`; nothing but what gives money back has a negative one |
+| amount in another currency | the object's amount x `exchange_rate`, rounded half up |
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from tests.histories.truth import Movement
+
+#: Which amount of its source a movement is about, and whether it comes in or goes out.
+SOURCES = {"charge": ("amount_captured", 1)}
+
+
+def faults(movement: Movement, sources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What is wrong with a balance transaction; `sources` are the objects that moved money."""
+    body = movement.body
+    if body["net"] != body["amount"] - body["fee"]:
+        yield f"net {body['net']} is not amount {body['amount']} - fee {body['fee']}"
+    if body["fee"] != sum(part["amount"] for part in body["fee_details"]):
+        yield f"fee {body['fee']} is not the sum of its details"
+    if movement.category in SOURCES:
+        field, sign = SOURCES[movement.category]
+        source = sources[movement.source]
+        rate = Decimal(str(body["exchange_rate"] or 1))
+        due = (Decimal(source[field]) * rate).quantize(Decimal(1), ROUND_HALF_UP) * sign
+        if body["amount"] != due:
+            yield f"amount {body['amount']}, but {field} {source[field]} x {rate} is {due}"
