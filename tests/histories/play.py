@@ -155,7 +155,7 @@ class Play:
         """Hand events on their way to the edge's own reception; whether any arrived."""
         arriving = self.sandbox.post.take(dice, self.trouble.weather)
         for sequence, body in arriving:
-            await self.machinery.reception.receive(body)
+            await self.machinery.reception.receive(body, "connect")
             self.sandbox.post.arrived(sequence)
         return bool(arriving)
 
