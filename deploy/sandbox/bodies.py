@@ -3,12 +3,34 @@
 from typing import Any
 
 from deploy.sandbox.cards import Card
+from deploy.sandbox.debits import TERMS, Debit, shown
 from deploy.sandbox.declines import Decline
 from deploy.sandbox.identifiers import new_id, random_text
 from deploy.sandbox.store import Body
 
+Instrument = Card | Debit
+
 EXPIRY_MONTH, EXPIRY_YEAR = 12, 2034
 RISK_SCORES = {"normal": 20, "elevated": 65, "highest": 90}
+
+_DEBIT_KEPT: dict[str, Body] = {
+    "bacs_debit": {},
+    "sepa_debit": {"generated_from": {"charge": None, "setup_attempt": None}},
+    "us_bank_account": dict.fromkeys(
+        ("financial_connections_account", "networks", "status_details")
+    ),
+}
+_OPTIONS: dict[str, Body] = {
+    "bacs_debit": {},
+    "card": {
+        "installments": None,
+        "mandate_options": None,
+        "network": None,
+        "request_three_d_secure": "automatic",
+    },
+    "sepa_debit": {},
+    "us_bank_account": {"verification_method": "automatic"},
+}
 
 NO_BILLING_DETAILS: Body = {
     "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
@@ -19,35 +41,41 @@ NO_BILLING_DETAILS: Body = {
 }
 
 
-def payment_method(card: Card, now: int) -> Body:
-    """A card payment method, new for each use of a test name such as `pm_card_visa`."""
+def payment_method(instrument: Instrument, now: int) -> Body:
+    """A payment method, new for each use of a test name such as `pm_card_visa`."""
     return {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": NO_BILLING_DETAILS,
-        "card": {
-            "brand": card.brand,
-            "checks": _checks(card),
-            "country": card.country,
-            "display_brand": card.brand,
-            "exp_month": EXPIRY_MONTH,
-            "exp_year": EXPIRY_YEAR,
-            "fingerprint": card.fingerprint,
-            "funding": card.funding,
-            "generated_from": None,
-            "last4": card.last4,
-            "networks": {"available": [card.brand], "preferred": None},
-            "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
-            "wallet": None,
-        },
+        instrument.method: _kept(instrument),
         "created": now,
         "customer": None,
         "customer_account": None,
         "livemode": False,
         "metadata": {},
-        "type": "card",
+        "type": instrument.method,
+    }
+
+
+def _kept(instrument: Instrument) -> Body:
+    if isinstance(instrument, Debit):
+        return shown(instrument) | _DEBIT_KEPT[instrument.method]
+    return {
+        "brand": instrument.brand,
+        "checks": _checks(instrument),
+        "country": instrument.country,
+        "display_brand": instrument.brand,
+        "exp_month": EXPIRY_MONTH,
+        "exp_year": EXPIRY_YEAR,
+        "fingerprint": instrument.fingerprint,
+        "funding": instrument.funding,
+        "generated_from": None,
+        "last4": instrument.last4,
+        "networks": {"available": [instrument.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": instrument.authentication != "unsupported"},
+        "wallet": None,
     }
 
 
@@ -63,7 +91,8 @@ def _checks(card: Card) -> Body:
 def payment_intent(params: dict[str, Any], now: int, application: str | None) -> Body:
     """A payment intent before anything was tried on it."""
     intent_id = new_id("pi")
-    return {
+    types = params.get("payment_method_types") or _automatic_types(params)
+    intent: Body = {
         "id": intent_id,
         "object": "payment_intent",
         "allowed_payment_method_types": None,
@@ -94,15 +123,8 @@ def payment_intent(params: dict[str, Any], now: int, application: str | None) ->
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": params.get("payment_method_types", ["card"]),
+        "payment_method_options": {name: dict(_OPTIONS[name]) for name in types},
+        "payment_method_types": types,
         "processing": None,
         "receipt_email": params.get("receipt_email"),
         "review": None,
@@ -115,6 +137,15 @@ def payment_intent(params: dict[str, Any], now: int, application: str | None) ->
         "transfer_data": None,
         "transfer_group": params.get("transfer_group"),
     }
+    set_options(intent, params)
+    return intent
+
+
+def set_options(intent: Body, params: dict[str, Any]) -> None:
+    """Change an intent's options for the methods it allows, as the parameters say."""
+    for name, options in params.get("payment_method_options", {}).items():
+        if name in intent["payment_method_options"] and options:
+            intent["payment_method_options"][name] |= options
 
 
 def _automatic_methods(params: dict[str, Any]) -> Body | None:
@@ -126,10 +157,20 @@ def _automatic_methods(params: dict[str, Any]) -> Body | None:
     return {"allow_redirects": methods.get("allow_redirects", "always"), "enabled": True}
 
 
-def charge(intent: Body, card: Card, method_id: str, now: int) -> Body:
+def _automatic_types(params: dict[str, Any]) -> list[str]:
+    """The methods that an account has switched on and the payment allows: cards and debits."""
+    if params.get("capture_method") == "manual":
+        return ["card"]
+    return [
+        "card",
+        *(name for name, terms in TERMS.items() if terms.currency == params["currency"]),
+    ]
+
+
+def charge(intent: Body, instrument: Instrument, method_id: str, now: int) -> Body:
     """A charge of an intent, not yet decided: callers set status, outcome and money."""
     return {
-        "id": new_id("ch"),
+        "id": new_id("ch" if instrument.method == "card" else "py"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": 0,
@@ -157,7 +198,10 @@ def charge(intent: Body, card: Card, method_id: str, now: int) -> Body:
         "paid": False,
         "payment_intent": intent["id"],
         "payment_method": method_id,
-        "payment_method_details": {"card": _card_used(card, intent["amount"]), "type": "card"},
+        "payment_method_details": {
+            instrument.method: _used(instrument, intent["amount"]),
+            "type": instrument.method,
+        },
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -175,7 +219,10 @@ def charge(intent: Body, card: Card, method_id: str, now: int) -> Body:
     }
 
 
-def _card_used(card: Card, amount: int) -> Body:
+def _used(card: Instrument, amount: int) -> Body:
+    if isinstance(card, Debit):
+        mandate = {} if card.method == "us_bank_account" else {"mandate": new_id("mandate")}
+        return shown(card) | mandate
     return {
         "amount_authorized": amount,
         "authorization_code": random_text(6).upper(),
@@ -202,7 +249,7 @@ def _card_used(card: Card, amount: int) -> Body:
     }
 
 
-def outcome(card: Card, decline: Decline | None) -> Body:
+def outcome(card: Instrument, decline: Decline | None) -> Body:
     """How the network and Radar answered."""
     risk = {"risk_level": card.risk_level, "risk_score": RISK_SCORES[card.risk_level]}
     if decline is None:

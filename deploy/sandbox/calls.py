@@ -104,6 +104,7 @@ class Call:
     now: int = 0
     emitted: list[tuple[int, str]] = field(default_factory=list)
     reading: bool = False
+    publishable: bool = False
     endpoints_changed: bool = False
     late_charges: list[tuple[str, float]] = field(default_factory=list)
     timers_due: bool = False

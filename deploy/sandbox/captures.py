@@ -5,8 +5,21 @@ import time
 from deploy.sandbox import application_fees, balance, instruments, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.identifiers import new_id
-from deploy.sandbox.money import processing_fee
 from deploy.sandbox.store import Body
+
+
+def insert_charge(call: Call, charge: Body) -> None:
+    """Store a new charge where lists by payment intent find it."""
+    call.store.insert(call.account, charge, {"payment_intent": charge["payment_intent"]})
+
+
+def expect_trouble(call: Call, charge: Body) -> None:
+    """Let a charge that succeeded be disputed or reported if its test number says so."""
+    instrument = instruments.of_charge(charge)
+    if instrument.dispute is not None:
+        timers.start(call, "card.dispute", charge["id"], call.now)
+    if instrument.fraud_warning:
+        timers.start(call, "card.fraud_warning", charge["id"], call.now)
 
 
 def take_money(call: Call, charge: Body, amount: int) -> None:
@@ -16,11 +29,6 @@ def take_money(call: Call, charge: Body, amount: int) -> None:
         charge["amount_refunded"] = charge["amount"] - amount
     if charge["application_fee_amount"]:
         charge["application_fee"] = new_id("fee")
-    instrument = instruments.of_charge(charge)
-    if instrument.dispute is not None:
-        timers.start(call, "card.dispute", charge["id"], call.now)
-    if instrument.fraud_warning:
-        timers.start(call, "card.fraud_warning", charge["id"], call.now)
     late = call.world.late
     if not late.enabled:
         post_transaction(call, charge)
@@ -37,6 +45,7 @@ def post_transaction(call: Call, charge: Body) -> None:
     """Book a captured charge: its balance transaction, and the platform's fee if there is one."""
     account = balance.account_of(call, call.account)
     settlement = balance.settlement_of(account, charge["currency"])
+    instrument = instruments.of_charge(charge)
     amount, rate = call.world.convert(charge["amount_captured"], charge["currency"], settlement)
     fees = []
     application_fee = charge["application_fee_amount"]
@@ -46,20 +55,21 @@ def post_transaction(call: Call, charge: Body) -> None:
         application_fees.collect(call, charge)
     fees.append(
         balance.stripe_fee_line(
-            processing_fee(amount, settlement), settlement, "Stripe processing fees"
+            instruments.stripe_fee(call, instrument, amount, settlement),
+            settlement,
+            "Stripe processing fees",
         )
     )
-    card = instruments.of_charge(charge)
     delay_s = account["settings"]["payouts"]["schedule"]["delay_days"] * balance.DAY_S
     midnight = call.now - call.now % balance.DAY_S
     transaction = balance.move(
         call,
         call.account,
-        "charge",
+        "charge" if instrument.method == "card" else "payment",
         charge["id"],
         amount,
         settlement,
-        available_on=call.now if card.available_at_once else midnight + delay_s,
+        available_on=call.now if instrument.available_at_once else midnight + delay_s,
         description=charge["description"],
         exchange_rate=rate,
         fee_details=fees,

@@ -30,9 +30,10 @@ class Disputed:
 class Card:
     """A test card.
 
-    `authentication`: `never`, `optional` (if asked for), `on_session`, or `always` asks for 3-D
-    Secure; a `decline` comes after it. `refund`: `succeeds`, `pending` (and succeeds later) or
-    `fails` (after it had succeeded). `check` is the check that fails: `cvc_check` or the like.
+    `authentication` says when it asks for 3-D Secure: `never`, `unsupported`, `optional` (if the
+    payment wants it), `on_session` or `always`; a `decline` comes after it. `refund`: `succeeds`,
+    `pending` (and succeeds later) or `fails` (after it had succeeded). `check` is the check that
+    fails: `cvc_check` or the like.
     """
 
     number: str
@@ -145,7 +146,9 @@ CARDS = {
         "4000008400001280", authentication="always", decline=PROCESSING
     ),
     "pm_card_threeDSecureOptional": Card("4000000000003055", authentication="optional"),
-    "pm_card_amex_threeDSecureNotSupported": Card("378282246310005", brand="amex"),
+    "pm_card_amex_threeDSecureNotSupported": Card(
+        "378282246310005", brand="amex", authentication="unsupported"
+    ),
     # money and refunds
     "pm_card_bypassPending": Card("4000000000000077", available_at_once=True),
     "pm_card_bypassPendingInternational": Card(
@@ -170,5 +173,3 @@ CARDS = {
     "pm_card_avsLineFail": Card("4000000000000028", check="address_line1_check"),
     "pm_card_avsZipFail": Card("4000000000000036", check="address_postal_code_check"),
 }
-
-CARD_OF_FINGERPRINT = {card.fingerprint: card for card in CARDS.values()}

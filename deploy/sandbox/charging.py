@@ -1,7 +1,8 @@
 """Tries a card for a payment intent: the charge and the events that tell of it."""
 
-from deploy.sandbox import balance, bodies, captures, instruments
+from deploy.sandbox import balance, bodies, captures, debiting, instruments, timers
 from deploy.sandbox.calls import Answer, Call, declined
+from deploy.sandbox.debits import Debit
 from deploy.sandbox.declines import AUTHENTICATION_FAILED, AUTHENTICATION_REQUIRED, Decline
 from deploy.sandbox.errors import StripeError, invalid_parameter
 from deploy.sandbox.instruments import Instrument
@@ -17,9 +18,7 @@ def use_payment_method(call: Call, name: str) -> Body:
     """
     instrument = instruments.BY_NAME.get(name)
     if instrument is not None:
-        method = bodies.payment_method(instrument, call.now)
-        call.store.insert(call.account, method)
-        return method
+        return new_method(call, instrument)
     found = call.store.get(call.account, "payment_method", name)
     if found is None:
         raise invalid_parameter(
@@ -28,11 +27,30 @@ def use_payment_method(call: Call, name: str) -> Body:
     return found
 
 
+def new_method(call: Call, instrument: Instrument) -> Body:
+    """Store a payment method for a test instrument."""
+    method = bodies.payment_method(instrument, call.now)
+    call.store.insert(call.account, method)
+    return method
+
+
 def attempt(call: Call, intent: Body, method: Body) -> Body | Answer:
     """Try to pay; changes and stores the intent; returns it, or the decline's answer (402)."""
     card = instruments.of_method(method)
+    if card.method not in intent["payment_method_types"]:
+        raise invalid_parameter(
+            f"The PaymentMethod provided ({card.method}) is not allowed for this PaymentIntent. "
+            "Please attach a PaymentMethod of one of the following types: "
+            f"{', '.join(intent['payment_method_types'])}. Alternatively update the allowed "
+            f'payment_method_types for this PaymentIntent to include "{card.method}".',
+            "payment_method",
+        )
     intent["payment_method"] = method["id"]
     intent["next_action"] = None
+    if isinstance(card, Debit):
+        debiting.check(intent, card)
+        debiting.begin(call, intent, card)
+        return intent
     if _asks(call, card, intent):
         if call.params.get("off_session"):
             return decline(call, intent, method, AUTHENTICATION_REQUIRED)
@@ -89,22 +107,19 @@ def succeed(call: Call, intent: Body, card: Instrument) -> None:
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
         used = charge["payment_method_details"]["card"]
         used["capture_before"] = call.now + AUTHORIZATION_S
-        insert_charge(call, charge)
+        captures.insert_charge(call, charge)
         call.store.update(intent)
+        timers.start(call, "authorization.expire", intent["id"], call.now + AUTHORIZATION_S)
         call.emit("charge.succeeded", charge)
         call.emit("payment_intent.amount_capturable_updated", intent)
         return
     captures.take_money(call, charge, intent["amount"])
+    captures.expect_trouble(call, charge)
     intent |= {"status": "succeeded", "amount_received": intent["amount"]}
-    insert_charge(call, charge)
+    captures.insert_charge(call, charge)
     call.store.update(intent)
     call.emit("charge.succeeded", charge)
     call.emit("payment_intent.succeeded", intent)
-
-
-def insert_charge(call: Call, charge: Body) -> None:
-    """Store a new charge where lists by payment intent find it."""
-    call.store.insert(call.account, charge, {"payment_intent": charge["payment_intent"]})
 
 
 def decline(call: Call, intent: Body, method: Body, reason: Decline) -> Answer:
@@ -137,7 +152,7 @@ def decline(call: Call, intent: Body, method: Body, reason: Decline) -> Answer:
     }
     call.store.update(intent)
     if charge:
-        insert_charge(call, charge)
+        captures.insert_charge(call, charge)
         call.emit("charge.failed", charge)
     call.emit("payment_intent.payment_failed", intent)
     error = StripeError(

@@ -17,6 +17,7 @@ from deploy.sandbox import (
     dispute_states,
     disputes,
     payment_intents,
+    publishable,
     refund_states,
     refunds,
 )
@@ -191,6 +192,10 @@ async def _clock(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     return {"now": control.world.now(), "offset_s": offset}
 
 
+async def _keys(control: Control, ids: tuple[str, ...], given: Given) -> Body:
+    return {"publishable_key": publishable.key_of(control.engine.platform_key)}
+
+
 async def _health(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     control.world.store.setting("platform")
     return {"status": "ok"}
@@ -200,6 +205,7 @@ HEALTH_PATH = "/_sandbox/health"
 
 ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("GET", HEALTH_PATH): _health,
+    ("GET", "/_sandbox/keys"): _keys,
     ("POST", "/_sandbox/clock"): _clock,
     ("GET", "/_sandbox/faults"): _faults,
     ("POST", "/_sandbox/faults"): _add_fault,

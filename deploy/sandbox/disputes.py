@@ -174,12 +174,16 @@ def by_bank(call: Call, given: dict[str, Any]) -> Body:
     """Dispute a charge as its payer's bank does (control API)."""
     if unknown := set(given) - set(Opened.__dataclass_fields__):
         raise ValueError(f"unknown: {sorted(unknown)}; known: {list(Opened.__dataclass_fields__)}")
+    charge = call.load("charge", call.ids[0], "charge")
+    if "card" not in charge["payment_method_details"]:
+        # Who has authorized no debit gets the money back unasked, and nobody can answer.
+        given = {"reason": "customer_initiated", "status": "lost"} | given
     opened = Opened(**given)
     if opened.reason not in REASONS:
         raise ValueError(f"reason must be one of {', '.join(REASONS)}")
     if opened.status not in dispute_states.STATUSES:
         raise ValueError(f"status must be one of {', '.join(dispute_states.STATUSES)}")
-    return open_dispute(call, call.load("charge", call.ids[0], "charge"), opened)
+    return open_dispute(call, charge, opened)
 
 
 @timers.on("card.dispute")

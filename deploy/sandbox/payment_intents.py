@@ -2,7 +2,16 @@
 
 import re
 
-from deploy.sandbox import balance, bodies, captures, charging, lists
+from deploy.sandbox import (
+    balance,
+    bodies,
+    captures,
+    charging,
+    intent_checks,
+    lists,
+    publishable,
+    timers,
+)
 from deploy.sandbox.calls import Answer, Call
 from deploy.sandbox.declines import AUTHENTICATION_FAILED
 from deploy.sandbox.errors import StripeError, invalid_parameter, unexpected_state
@@ -26,24 +35,22 @@ _SEARCHABLE = ("status", "currency")
 def create(call: Call) -> Body | Answer:
     """`POST /v1/payment_intents`, confirmed at once with `confirm=true`."""
     params = call.params
-    account = _check_account(call)
+    account = intent_checks.check_account(call)
     params["currency"] = check_currency(params["currency"])
-    check_amount(
-        params["amount"], params["currency"], account["default_currency"], call.world.rates
-    )
-    _check_application_fee(call, params["amount"])
-    _refuse_card_data(call)
+    intent_checks.check_methods_asked(call)
+    settlement = balance.settlement_of(account, params["currency"])
+    check_amount(params["amount"], params["currency"], settlement, call.world.rates)
+    intent_checks.check_application_fee(call, params["amount"])
     intent = bodies.payment_intent(
         params, call.now, call.world.application if call.connected else None
     )
     if params.get("confirm"):
-        _check_return_url(call, intent)
-    method = None
-    if "payment_method" in params:
-        method = charging.use_payment_method(call, params["payment_method"])
+        intent_checks.check_return_url(call, intent)
+    method = intent_checks.named_method(call)
+    if method is not None:
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     elif params.get("confirm"):
-        raise _method_missing(intent)
+        raise intent_checks.method_missing(intent)
     tags = {f"metadata.{name}": value for name, value in intent["metadata"].items()}
     call.store.insert(call.account, intent, tags)
     call.emit("payment_intent.created", intent)
@@ -52,95 +59,37 @@ def create(call: Call) -> Body | Answer:
     return intent
 
 
-def _check_account(call: Call) -> Body:
-    account = balance.account_of(call, call.account)
-    if not account["charges_enabled"]:
-        raise StripeError(
-            400,
-            "This Connect account cannot currently make charges. The "
-            "`requirements.disabled_reason` property on the account will provide information "
-            "about why this account is currently disabled.",
-        )
-    return account
-
-
-def _check_application_fee(call: Call, amount: int) -> None:
-    fee = call.params.get("application_fee_amount")
-    if fee is None:
-        return
-    if not call.connected:
-        raise invalid_parameter(
-            "Can only apply an application_fee_amount when the PaymentIntent is attempting a "
-            "direct payment (using an OAuth key or Stripe-Account header) or destination payment "
-            "(using `transfer_data[destination]`).",
-            "application_fee_amount",
-        )
-    if fee > amount:
-        raise invalid_parameter(
-            "Your application fee cannot be greater than the amount of the payment.",
-            "application_fee_amount",
-        )
-
-
-def _refuse_card_data(call: Call) -> None:
-    if "payment_method_data" in call.params:
-        raise invalid_parameter(
-            "Sending credit card numbers directly to the Stripe API is generally unsafe. We "
-            "suggest you use test tokens that map to the test card you are using, see "
-            "https://stripe.com/docs/testing.",
-            "payment_method_data",
-        )
-
-
-def _check_return_url(call: Call, intent: Body) -> None:
-    methods = intent["automatic_payment_methods"]
-    if methods and methods["allow_redirects"] == "always" and "return_url" not in call.params:
-        raise invalid_parameter(
-            "This PaymentIntent is configured to accept payment methods enabled in your "
-            "Dashboard. Because some of these payment methods might redirect your customer off "
-            "of your page, you must provide a `return_url`. If you don't want to accept "
-            "redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` "
-            "and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup "
-            "Intents and Payment Intents.",
-            "return_url",
-        )
-
-
-def _method_missing(intent: Body) -> StripeError:
-    return unexpected_state(
-        "You cannot confirm this PaymentIntent because it's missing a payment method. You can "
-        "either update the PaymentIntent with a payment method and then confirm it again, or "
-        "confirm it again directly with a payment method or ConfirmationToken.",
-        intent,
-    )
-
-
 def load(call: Call) -> Body:
     """`GET /v1/payment_intents/{id}`, and the intent of every other call."""
-    return call.load("payment_intent", call.ids[0], "intent")
+    intent = call.load("payment_intent", call.ids[0], "intent")
+    if call.publishable:
+        publishable.check_secret(call, intent)
+    return intent
 
 
 def confirm(call: Call) -> Body | Answer:
     """`POST /v1/payment_intents/{id}/confirm`."""
     intent = load(call)
-    _check_account(call)
-    _refuse_card_data(call)
+    intent_checks.check_account(call)
     if intent["status"] == "succeeded":
         raise unexpected_state(
             "You cannot confirm this PaymentIntent because it has already succeeded after being "
             "previously confirmed.",
             intent,
         )
-    if intent["status"] in ("canceled", "requires_capture"):
+    if intent["status"] in ("canceled", "processing", "requires_capture"):
         raise unexpected_state(
             f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}.",
             intent,
         )
-    _check_return_url(call, intent)
-    name = call.params.get("payment_method") or intent["payment_method"]
-    if name is None:
-        raise _method_missing(intent)
-    return charging.attempt(call, intent, charging.use_payment_method(call, name))
+    intent_checks.check_return_url(call, intent)
+    method = intent_checks.named_method(call)
+    if method is None:
+        if intent["payment_method"] is None:
+            raise intent_checks.method_missing(intent)
+        method = call.load("payment_method", intent["payment_method"], "payment_method")
+    bodies.set_options(intent, call.params)
+    return charging.attempt(call, intent, method)
 
 
 def capture(call: Call) -> Body:
@@ -163,7 +112,9 @@ def capture(call: Call) -> Body:
             code="amount_too_large",
         )
     charge = call.load("charge", intent["latest_charge"], "charge")
+    timers.cancel(call, "authorization.expire", intent["id"])
     captures.take_money(call, charge, amount)
+    captures.expect_trouble(call, charge)
     intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
     call.store.update(charge)
     call.store.update(intent)
@@ -182,6 +133,7 @@ def cancel(call: Call) -> Body:
             f"{', '.join(CANCELABLE)}.",
             intent,
         )
+    timers.cancel(call, "authorization.expire", intent["id"])
     if intent["status"] == "requires_capture":
         charge = call.load("charge", intent["latest_charge"], "charge")
         charge |= {"refunded": True, "amount_refunded": charge["amount"]}
@@ -196,6 +148,17 @@ def cancel(call: Call) -> Body:
     call.store.update(intent)
     call.emit("payment_intent.canceled", intent)
     return intent
+
+
+@timers.on("authorization.expire")
+def _expire(call: Call) -> None:
+    """An authorization that was not captured in time is given back to the card."""
+    intent = load(call)
+    if intent["status"] != "requires_capture":
+        return
+    call.params["cancellation_reason"] = "automatic"
+    cancel(call)
+    call.emit("charge.expired", call.load("charge", intent["latest_charge"], "charge"))
 
 
 def search(call: Call) -> Body:

@@ -19,3 +19,4 @@ class Route:
     shape: Shape
     listed: bool = False
     platform_only: bool = False
+    for_clients: bool = False

@@ -53,10 +53,16 @@ ROUTES: dict[tuple[str, str], Route] = {
         listed=True,
     ),
     ("GET", "/v1/payment_intents/{}"): Route(
-        "payment_intent", payment_intents.load, Shape({**shapes.EXPAND, "client_secret": text()})
+        "payment_intent",
+        payment_intents.load,
+        Shape({**shapes.EXPAND, "client_secret": text()}),
+        for_clients=True,
     ),
     ("POST", "/v1/payment_intents/{}/confirm"): Route(
-        "payment_intent", payment_intents.confirm, Shape({**shapes.EXPAND, **shapes.CONFIRMATION})
+        "payment_intent",
+        payment_intents.confirm,
+        Shape({**shapes.EXPAND, **shapes.CONFIRMATION, "client_secret": text()}),
+        for_clients=True,
     ),
     ("POST", "/v1/payment_intents/{}/capture"): Route(
         "payment_intent",

@@ -8,7 +8,7 @@ import orjson
 import structlog
 from aiohttp import web
 
-from deploy.sandbox import expand, form, routes
+from deploy.sandbox import expand, form, publishable, routes
 from deploy.sandbox.accounts import is_revoked
 from deploy.sandbox.calls import API_VERSION, Answer, Call
 from deploy.sandbox.engine import Engine
@@ -46,16 +46,23 @@ class Server:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._key = engine.platform_key.encode()
+        self._publishable_key = publishable.key_of(engine.platform_key).encode()
 
-    def authenticate(self, request: web.BaseRequest) -> str:
-        """Return the key that the request came with; raises StripeError (401)."""
+    def authenticate(self, request: web.BaseRequest, *, clients_too: bool = False) -> str:
+        """Return the key that the request came with; raises StripeError (401).
+
+        With `clients_too` a publishable key is one too; what it may ask is checked elsewhere.
+        """
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not given:
             raise unauthorized(None)
         # Compared as bytes: str with anything but ASCII makes compare_digest raise.
-        if not hmac.compare_digest(given.encode(errors="surrogateescape"), self._key):
-            raise unauthorized(given)
-        return given
+        key = given.encode(errors="surrogateescape")
+        if hmac.compare_digest(key, self._key):
+            return given
+        if clients_too and hmac.compare_digest(key, self._publishable_key):
+            return given
+        raise unauthorized(given)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one API request."""
@@ -81,7 +88,7 @@ class Server:
 
     async def _read(self, request: web.BaseRequest, request_id: str) -> Exchange:
         given = request.headers
-        key = self.authenticate(request)
+        key = self.authenticate(request, clients_too=True)
         version = given.get("Stripe-Version", API_VERSION)
         if version != API_VERSION:
             raise invalid_parameter(
@@ -93,9 +100,12 @@ class Server:
         if found is None:
             raise unrecognized_url(request.method, request.path)
         route, ids = found
+        from_client = publishable.is_key(key)
+        if from_client and not route.for_clients:
+            raise publishable.refused()
         world = self._engine.world
         call = Call(world, given.get("Stripe-Account") or world.platform, {}, ids, request_id)
-        call.key = key
+        call.key, call.publishable = key, from_client
         if call.connected:
             known = call.store.get(world.platform, "account", call.account)
             if known is None or is_revoked(call, call.account) or route.platform_only:
@@ -155,7 +165,9 @@ class Server:
             expand.check(route.kind, paths, listed=route.listed)
         result = route.function(call)
         status, body = (result.status, result.body) if isinstance(result, Answer) else (200, result)
-        if paths and status == 200:
+        if call.publishable:
+            body = publishable.view(body)
+        elif paths and status == 200:
             body = expand.expanded(call, body, paths)
         answer = Stored(status, orjson.dumps(body), call.request_id or "")
         self._remember(exchange, answer)

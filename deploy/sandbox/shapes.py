@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from deploy.sandbox import lists
 from deploy.sandbox.calls import API_VERSION
+from deploy.sandbox.debits import TERMS
 from deploy.sandbox.disputes import EVIDENCE
 from deploy.sandbox.parameters import (
     Check,
@@ -23,9 +24,25 @@ NOTHING = Shape(EXPAND)
 DATED = Shape(lists.DATED_PARAMETERS)
 CONFIRMATION: Mapping[str, Check] = {
     "error_on_requires_action": boolean,
+    "mandate_data": ignored,
     "off_session": boolean,
     "payment_method": text(),
-    "payment_method_data": ignored,
+    "payment_method_data": mapping(
+        {
+            "billing_details": ignored,
+            "card": ignored,
+            "metadata": ignored,
+            "sepa_debit": mapping({"iban": text(40)}, ("iban",)),
+            "type": one_of("card", "sepa_debit"),
+        },
+        ("type",),
+    ),
+    "payment_method_options": mapping(
+        {
+            "card": mapping({"request_three_d_secure": one_of("any", "automatic", "challenge")}),
+            **dict.fromkeys(TERMS, ignored),
+        }
+    ),
     "return_url": text(),
     "use_stripe_sdk": boolean,
 }
@@ -44,7 +61,7 @@ INTENT = Shape(
         "currency": text(),
         "description": text(1000),
         "metadata": metadata,
-        "payment_method_types": texts(one_of("card")),
+        "payment_method_types": texts(one_of("card", *TERMS)),
         "receipt_email": text(),
         "setup_future_usage": one_of("off_session", "on_session"),
         "statement_descriptor": text(22),

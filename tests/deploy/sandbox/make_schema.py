@@ -39,15 +39,17 @@ SERVED = [
     "refund",
     "webhook_endpoint",
 ]
-# Of these unions by name only the members for cards are kept.
+# Of these unions by name only the members for cards and the served debits are kept.
+DEBITS = {"bacs_debit", "sepa_debit", "us_bank_account"}
 CARDS_ONLY = {
     "dispute_payment_method_details": {"card", "type"},
-    "payment_method_details": {"card", "type"},
+    "payment_method_details": {"card", "type"} | DEBITS,
     "refund_destination_details": {"card", "type"},
     "payment_method": {"billing_details", "created", "customer", "customer_account", "id", "type"}
-    | {"allow_redisplay", "card", "livemode", "metadata", "object"},
+    | {"allow_redisplay", "card", "livemode", "metadata", "object"}
+    | DEBITS,
     "payment_intent_next_action": {"redirect_to_url", "type", "use_stripe_sdk"},
-    "payment_intent_payment_method_options": {"card"},
+    "payment_intent_payment_method_options": {"card"} | DEBITS,
 }
 # Sent by Stripe, absent from the published schema: seen in its own fixtures.
 UNPUBLISHED = {"payment_intent": ["source"], "charge": ["source"]}
