@@ -51,6 +51,7 @@ class World:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     late: LateTransactions = field(default_factory=LateTransactions)
     rates: Rates = field(default_factory=dict)
+    pricing: dict[str, dict[str, int]] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
 
     def now(self) -> int:
@@ -61,6 +62,14 @@ class World:
         """Read the rates that the control API moved."""
         rates = orjson.loads(self.store.setting("rates") or "{}")
         self.rates = {currency: (parts[0], parts[1]) for currency, parts in rates.items()}
+
+    def load_pricing(self) -> None:
+        """Read the prices of the accounts that have their own."""
+        rows = self.store.database.execute(
+            "SELECT substr(name, 9), value FROM settings "
+            "WHERE name LIKE 'pricing:%' AND value <> '{}'"
+        )
+        self.pricing = {account: orjson.loads(value) for account, value in rows}
 
     def convert(self, amount: int, source: str, target: str) -> tuple[int, float | None]:
         """Return (amount in `target`, rate or None) at the rates of now; see `money.convert`."""

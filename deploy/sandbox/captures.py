@@ -2,7 +2,7 @@
 
 import time
 
-from deploy.sandbox import application_fees, balance, instruments, timers
+from deploy.sandbox import application_fees, balance, instruments, pricing, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.store import Body
@@ -47,21 +47,11 @@ def post_transaction(call: Call, charge: Body) -> None:
     settlement = balance.settlement_of(account, charge["currency"])
     instrument = instruments.of_charge(charge)
     amount, rate = call.world.convert(charge["amount_captured"], charge["currency"], settlement)
-    fees = []
-    application_fee = charge["application_fee_amount"]
-    if application_fee:
-        part = call.world.convert(application_fee, charge["currency"], settlement)[0]
-        fees.append(application_fees.fee_line(call, part, settlement))
+    if charge["application_fee_amount"]:
         application_fees.collect(call, charge)
-    fees.append(
-        balance.stripe_fee_line(
-            instruments.stripe_fee(call, instrument, amount, settlement),
-            settlement,
-            "Stripe processing fees",
-        )
-    )
     delay_s = account["settings"]["payouts"]["schedule"]["delay_days"] * balance.DAY_S
-    midnight = call.now - call.now % balance.DAY_S
+    answered = call.now + instrument.answer_after_s
+    midnight = answered - answered % balance.DAY_S
     transaction = balance.move(
         call,
         call.account,
@@ -72,6 +62,6 @@ def post_transaction(call: Call, charge: Body) -> None:
         available_on=call.now if instrument.available_at_once else midnight + delay_s,
         description=charge["description"],
         exchange_rate=rate,
-        fee_details=fees,
+        fee_details=pricing.fee_lines(call, charge, amount, settlement),
     )
     charge["balance_transaction"] = transaction["id"]

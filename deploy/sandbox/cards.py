@@ -50,6 +50,7 @@ class Card:
     check: str | None = None
 
     method = "card"
+    answer_after_s = 0
 
     @property
     def last4(self) -> str:

@@ -13,19 +13,14 @@ from aiohttp import web
 from deploy.sandbox import (
     balance,
     control_accounts,
+    control_payments,
     control_payouts,
-    dispute_states,
-    disputes,
-    payment_intents,
     publishable,
-    refund_states,
-    refunds,
 )
 from deploy.sandbox.calls import Call
 from deploy.sandbox.engine import Engine
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.faults import ACTIONS
-from deploy.sandbox.money import read_rates
 from deploy.sandbox.store import Body
 
 Given = dict[str, Any]
@@ -72,50 +67,6 @@ class Control:
 
 def _json(body: Any, status: int) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
-
-
-async def _authentication(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    succeeded = given.get("outcome", "succeeded") == "succeeded"
-    return await control.engine.run(
-        control.call_on(ids[0]),
-        lambda call: payment_intents.complete_authentication(call, succeeded=succeeded),
-    )
-
-
-async def _refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: refunds.in_dashboard(call, given)
-    )
-
-
-async def _move_refund(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    status, reason = given["status"], given.get("failure_reason", "unknown")
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: refund_states.advance(call, status, reason)
-    )
-
-
-async def _dispute(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: disputes.by_bank(call, given)
-    )
-
-
-async def _move_dispute(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return await control.engine.run(
-        control.call_on(ids[0]), lambda call: dispute_states.by_bank(call, given)
-    )
-
-
-async def _rates(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    moved = read_rates(given)
-    call = Call(control.world, control.world.platform, {})
-    kept = {**control.world.rates, **moved}
-    await control.engine.run(
-        call, lambda call: call.store.set_setting("rates", orjson.dumps(kept).decode())
-    )
-    control.world.load_rates()
-    return {currency: buys / per for currency, (buys, per) in control.world.rates.items()}
 
 
 async def _late(control: Control, ids: tuple[str, ...], given: Given) -> Body:
@@ -216,13 +167,8 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("POST", "/_sandbox/deliveries/retry"): _retry,
     ("POST", "/_sandbox/late_transactions"): _late,
     ("POST", "/_sandbox/late_transactions/release"): _release,
-    ("POST", "/_sandbox/payment_intents/{}/authentication"): _authentication,
-    ("POST", "/_sandbox/charges/{}/refunds"): _refund,
-    ("POST", "/_sandbox/refunds/{}"): _move_refund,
-    ("POST", "/_sandbox/charges/{}/dispute"): _dispute,
-    ("POST", "/_sandbox/disputes/{}"): _move_dispute,
-    ("POST", "/_sandbox/rates"): _rates,
     **control_accounts.ACTIONS,
+    **control_payments.ACTIONS,
     **control_payouts.ACTIONS,
 }
 

@@ -40,6 +40,7 @@ class Engine:
         """Go on with what an earlier process left, and begin housekeeping."""
         self.world.load_endpoints()
         self.world.load_rates()
+        self.world.load_pricing()
         self.world.load_revoked()
         await self.deliveries.start()
         rows = self.world.store.database.execute(
