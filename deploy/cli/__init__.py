@@ -9,6 +9,7 @@ from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.reconciling import reconcile
+from deploy.cli.sandbox import sandbox
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
 
@@ -35,6 +36,7 @@ ledger.command("check")(check)
 ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
+app.add_typer(sandbox, name="sandbox")
 
 
 def main() -> None:

@@ -23,6 +23,12 @@ class Endpoint:
     secret: str
     types: frozenset[str]
     connect: bool
+    previous_secret: str = ""
+    previous_until: int = 0
+
+    def secrets(self, now: int) -> list[str]:
+        """Return the secrets that sign now: two for a while after one was rolled."""
+        return [self.secret, *([self.previous_secret] if now < self.previous_until else [])]
 
     def wants(self, event_type: str, *, from_connected_account: bool) -> bool:
         """Say whether events of this type and origin go to this endpoint."""
@@ -56,7 +62,11 @@ class World:
 
     def now(self) -> int:
         """Return the business time in Unix seconds; only tests move it, and only forward."""
-        return int(time.time()) + self.clock_offset_s
+        return int(self.clock())
+
+    def clock(self) -> float:
+        """Return the business time with its fraction of a second."""
+        return time.time() + self.clock_offset_s
 
     def load_rates(self) -> None:
         """Read the rates that the control API moved."""
@@ -93,9 +103,8 @@ class World:
                 self.endpoints[body["id"]] = Endpoint(
                     id=body["id"],
                     url=body["url"],
-                    secret=hidden["secret"],
                     types=frozenset(body["enabled_events"]),
-                    connect=hidden["connect"],
+                    **hidden,
                 )
 
 
@@ -177,7 +186,7 @@ class Call:
         text = orjson.dumps(event).decode()
         self.store.insert(owner, event, {"type": event_type}, text=text)
         for endpoint_id in wanting:
-            sequence = self.store.insert_delivery(event["id"], endpoint_id, time.time())
+            sequence = self.store.insert_delivery(event["id"], endpoint_id, self.world.clock())
             self.emitted.append((sequence, event_type))
 
 

@@ -15,6 +15,7 @@ from deploy.sandbox import (
     control_accounts,
     control_payments,
     control_payouts,
+    control_webhooks,
     publishable,
 )
 from deploy.sandbox.calls import Call
@@ -26,7 +27,6 @@ from deploy.sandbox.store import Body
 Given = dict[str, Any]
 Action = Callable[["Control", tuple[str, ...], Given], Awaitable[Any]]
 CLOCK_ADVANCE_S_MAX = 400 * balance.DAY_S
-SHOWN_MAX = 500
 
 
 class Control:
@@ -96,37 +96,6 @@ async def _clear_faults(control: Control, ids: tuple[str, ...], given: Given) ->
     return {"cleared": cleared}
 
 
-async def _deliveries(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    database = control.world.store.database
-    counts = database.execute("SELECT state, COUNT(*) FROM deliveries GROUP BY state").fetchall()
-    rows = database.execute(
-        "SELECT d.event, json_extract(o.body, '$.type'), d.endpoint, d.state, d.attempts, "
-        "d.status FROM deliveries d JOIN objects o ON o.id = d.event "
-        "ORDER BY d.sequence DESC LIMIT ?",
-        (SHOWN_MAX,),
-    ).fetchall()
-    names = ("event", "type", "endpoint", "state", "attempts", "status")
-    return {
-        "paused": control.engine.deliveries.paused,
-        "counts": dict(counts),
-        "newest": [dict(zip(names, row, strict=True)) for row in rows],
-    }
-
-
-async def _pause(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    control.engine.deliveries.pause()
-    return {"paused": True}
-
-
-async def _resume(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    control.engine.deliveries.resume()
-    return {"paused": False}
-
-
-async def _retry(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return {"retried": control.engine.deliveries.retry_all()}
-
-
 async def _clock(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     seconds = given.get("advance_s", 0)
     if type(seconds) is not int or not 0 <= seconds <= CLOCK_ADVANCE_S_MAX:
@@ -138,6 +107,7 @@ async def _clock(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     )
     control.world.clock_offset_s = offset
     await control.engine.run_timers()
+    control.engine.deliveries.wake()
     control.engine.forget_old()
     await control.world.store.committed()
     return {"now": control.world.now(), "offset_s": offset}
@@ -161,15 +131,12 @@ ACTIONS_BY_PATH: dict[tuple[str, str], Action] = {
     ("GET", "/_sandbox/faults"): _faults,
     ("POST", "/_sandbox/faults"): _add_fault,
     ("DELETE", "/_sandbox/faults"): _clear_faults,
-    ("GET", "/_sandbox/deliveries"): _deliveries,
-    ("POST", "/_sandbox/deliveries/pause"): _pause,
-    ("POST", "/_sandbox/deliveries/resume"): _resume,
-    ("POST", "/_sandbox/deliveries/retry"): _retry,
     ("POST", "/_sandbox/late_transactions"): _late,
     ("POST", "/_sandbox/late_transactions/release"): _release,
     **control_accounts.ACTIONS,
     **control_payments.ACTIONS,
     **control_payouts.ACTIONS,
+    **control_webhooks.ACTIONS,
 }
 
 

@@ -1,7 +1,7 @@
 """Sends events to webhook endpoints, signed as Stripe signs them, until they answer 2xx.
 
 At least once and unordered. What is still to send is in the store, so a restart goes on with it.
-Signatures and retries use real time, whatever the business clock says.
+Retries follow the business clock; signatures use real time, for receivers compare with theirs.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -19,26 +20,46 @@ from deploy.sandbox.faults import WEBHOOK, Faults
 
 log = structlog.get_logger()
 
+MINUTE_S, HOUR_S = 60, 3600
+# When a delivery is tried again after it failed (docs.stripe.com/webhooks#retries): live for up to
+# three days with exponential back-off, in a sandbox three times over a few hours.
+SCHEDULES_S: dict[str, tuple[float, ...]] = {
+    "live": (5 * MINUTE_S, HOUR_S / 2, 2 * HOUR_S, 5 * HOUR_S, 10 * HOUR_S, *[12 * HOUR_S] * 4),
+    "sandbox": (10 * MINUTE_S, HOUR_S, 3 * HOUR_S),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How deliveries run: at once at most, time for an answer, and the back-off between tries."""
+    """How deliveries run: at once at most, time for an answer, and the wait between tries.
+
+    With a `schedule_s` of waits each is counted from when the try before was due, else the back-off
+    from when it failed: a clock moved by days then makes all tries of these days.
+    """
 
     concurrency: int = 16
     timeout_s: float = 10.0
     retry_delay_s: float = 0.25
     retry_delay_s_max: float = 3600.0
     attempts_max: int = 20
+    schedule_s: tuple[float, ...] = ()
 
-    def delay_s(self, attempts: int) -> float:
-        """Return how long to wait after this many failed attempts."""
+    def next_due(self, attempts: int, due: float, now: float) -> float | None:
+        """Return when to try again after this many failed attempts, or None to give up."""
+        if self.schedule_s:
+            tried = attempts - 1
+            return due + self.schedule_s[tried] if tried < len(self.schedule_s) else None
+        return None if attempts >= self.attempts_max else now + self._back_off_s(attempts)
+
+    def _back_off_s(self, attempts: int) -> float:
         return min(self.retry_delay_s * float(2 ** (attempts - 1)), self.retry_delay_s_max)
 
 
-def signature_header(secret: str, body: bytes, timestamp: int) -> str:
-    """Return the `Stripe-Signature` header: HMAC-SHA256 of `timestamp.body`, scheme v1."""
-    mac = hmac.new(secret.encode(), b"%d." % timestamp + body, hashlib.sha256)
-    return f"t={timestamp},v1={mac.hexdigest()}"
+def signature_header(secrets: Sequence[str], body: bytes, timestamp: int) -> str:
+    """Return the `Stripe-Signature` header: HMAC-SHA256 of `timestamp.body`, a v1 per secret."""
+    signed = b"%d." % timestamp + body
+    macs = [hmac.new(secret.encode(), signed, hashlib.sha256) for secret in secrets]
+    return ",".join([f"t={timestamp}", *(f"v1={mac.hexdigest()}" for mac in macs)])
 
 
 class Deliveries:
@@ -49,6 +70,7 @@ class Deliveries:
         self._faults = faults
         self._settings = settings
         self._ready: asyncio.Queue[int] = asyncio.Queue()
+        self._waiting: dict[int, tuple[float, asyncio.TimerHandle]] = {}
         self._running = asyncio.Event()
         self._running.set()
         self._workers: list[asyncio.Task[None]] = []
@@ -65,7 +87,7 @@ class Deliveries:
             "SELECT sequence, due FROM deliveries WHERE state = 'pending' ORDER BY sequence"
         )
         for sequence, due in rows.fetchall():
-            self._schedule(sequence, due - time.time())
+            self._schedule(sequence, due)
         self._workers = [
             asyncio.create_task(self._work()) for _ in range(self._settings.concurrency)
         ]
@@ -100,25 +122,34 @@ class Deliveries:
                 self._world.store.end_delivery(sequence, "lost", None)
             elif fault and action in ("delay", "reorder"):
                 chance = fault.dice.random() if action == "reorder" else 1.0
-                self._schedule(sequence, fault.seconds * chance)
+                loop = asyncio.get_running_loop()
+                loop.call_later(fault.seconds * chance, self._ready.put_nowait, sequence)
             else:
                 for _ in range(2 if action == "duplicate" else 1):
                     self._ready.put_nowait(sequence)
 
     def retry_all(self) -> int:
         """Try everything that waits for a retry now; returns how many."""
-        rows = self._world.store.database.execute(
-            "SELECT sequence FROM deliveries WHERE state = 'pending'"
-        ).fetchall()
-        for row in rows:
-            self._ready.put_nowait(row[0])
-        return len(rows)
+        return self._release(list(self._waiting))
 
-    def _schedule(self, sequence: int, delay_s: float) -> None:
+    def wake(self) -> int:
+        """Try what is due now, after the business clock was moved; returns how many."""
+        now = self._world.clock()
+        return self._release([one for one, (due, _) in self._waiting.items() if due <= now])
+
+    def _release(self, sequences: list[int]) -> int:
+        for sequence in sequences:
+            self._waiting.pop(sequence)[1].cancel()
+            self._ready.put_nowait(sequence)
+        return len(sequences)
+
+    def _schedule(self, sequence: int, due: float) -> None:
+        delay_s = due - self._world.clock()
         if delay_s <= 0:
             self._ready.put_nowait(sequence)
-        else:
-            asyncio.get_running_loop().call_later(delay_s, self._ready.put_nowait, sequence)
+            return
+        loop = asyncio.get_running_loop()
+        self._waiting[sequence] = due, loop.call_later(delay_s, self._release, [sequence])
 
     async def _work(self) -> None:
         while True:
@@ -127,18 +158,19 @@ class Deliveries:
             try:
                 await self._attempt(sequence)
             except sqlite3.Error:
-                # The row stays pending, so nothing is lost; the next start or retry sends it.
+                # The row stays pending, so nothing is lost; it is sent again.
                 log.exception("delivery_bookkeeping_failed", sequence=sequence)
+                self._schedule(sequence, self._world.clock() + self._settings.retry_delay_s)
 
     async def _attempt(self, sequence: int) -> None:
         row = self._world.store.database.execute(
-            "SELECT d.endpoint, d.attempts, d.state, o.body FROM deliveries d "
+            "SELECT d.endpoint, d.attempts, d.due, d.state, o.body FROM deliveries d "
             "JOIN objects o ON o.id = d.event WHERE d.sequence = ?",
             (sequence,),
         ).fetchone()
         if row is None:
             return
-        endpoint_id, attempts, state, body = row
+        endpoint_id, attempts, due, state, body = row
         endpoint = self._world.endpoints.get(endpoint_id)
         if endpoint is None:
             self._world.store.end_delivery(sequence, "canceled", None)
@@ -147,13 +179,14 @@ class Deliveries:
         if status is not None and 200 <= status < 300:
             self._world.store.end_delivery(sequence, "delivered", status)
         elif state == "pending":
-            self._fail(sequence, attempts + 1, status)
+            self._fail(sequence, attempts + 1, due, status)
 
     async def _post(self, endpoint: Endpoint, body: bytes) -> int | None:
         assert self._session is not None, "start() comes first"
+        secrets = endpoint.secrets(self._world.now())
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": signature_header(endpoint.secret, body, int(time.time())),
+            "Stripe-Signature": signature_header(secrets, body, int(time.time())),
             "User-Agent": "Stripe/1.0 (sandbox)",
         }
         try:
@@ -164,20 +197,19 @@ class Deliveries:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
 
-    def _fail(self, sequence: int, attempts: int, status: int | None) -> None:
-        delay_s = self._settings.delay_s(attempts)
-        given_up = attempts >= self._settings.attempts_max
+    def _fail(self, sequence: int, attempts: int, due: float, status: int | None) -> None:
+        again = self._settings.next_due(attempts, due, self._world.clock())
         with self._world.store.unit() as database:
             database.execute(
                 "UPDATE deliveries SET state = ?, status = ?, attempts = ?, due = ? "
                 "WHERE sequence = ? AND state = 'pending'",
                 (
-                    "failed" if given_up else "pending",
+                    "failed" if again is None else "pending",
                     status,
                     attempts,
-                    time.time() + delay_s,
+                    due if again is None else again,
                     sequence,
                 ),
             )
-        if not given_up:
-            self._schedule(sequence, delay_s)
+        if again is not None:
+            self._schedule(sequence, again)

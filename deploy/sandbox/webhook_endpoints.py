@@ -10,13 +10,14 @@ import orjson
 
 from deploy.sandbox import lists
 from deploy.sandbox.calls import Call
-from deploy.sandbox.errors import StripeError, invalid_parameter
+from deploy.sandbox.errors import StripeError, invalid_parameter, no_such
 from deploy.sandbox.identifiers import new_id, random_text
 from deploy.sandbox.metadata import merged
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body
 
 ENDPOINTS_MAX = 16
+PREVIOUS_SECRET_S_MAX = 24 * 3600
 _EVENT_TYPE = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_]+){1,3}")
 
 
@@ -58,6 +59,43 @@ def create(call: Call) -> Body:
     call.store.set_setting(f"endpoint:{body['id']}", hidden)
     call.endpoints_changed = True
     return body | {"secret": secret}
+
+
+def roll(call: Call, expire_previous_in_s: int) -> Body:
+    """Give an endpoint a new secret, as its page in the Dashboard does; shown this once.
+
+    The previous one signs too for that many seconds, up to a day (docs.stripe.com/webhooks).
+    """
+    if not 0 <= expire_previous_in_s <= PREVIOUS_SECRET_S_MAX:
+        raise ValueError(f"expire_previous_in_s must be from 0 to {PREVIOUS_SECRET_S_MAX}")
+    body = load(call)
+    hidden = orjson.loads(call.store.setting(f"endpoint:{body['id']}") or "{}")
+    hidden |= {
+        "previous_secret": hidden["secret"],
+        "previous_until": call.now + expire_previous_in_s,
+        "secret": f"whsec_{random_text(32)}",
+    }
+    call.store.set_setting(f"endpoint:{body['id']}", orjson.dumps(hidden).decode())
+    call.endpoints_changed = True
+    return body | {"secret": hidden["secret"]}
+
+
+def resend(call: Call, endpoint: str | None) -> Body:
+    """Queue an event again to one endpoint, or to all that want its type now."""
+    found = call.store.find(call.ids[0])
+    if found is None or found[1]["object"] != "event":
+        raise no_such("event", call.ids[0], "id")
+    event = found[1]
+    chosen = [
+        each.id
+        for each in call.world.endpoints.values()
+        if each.id == endpoint
+        or (not endpoint and each.wants(event["type"], from_connected_account="account" in event))
+    ]
+    for endpoint_id in chosen:
+        sequence = call.store.insert_delivery(event["id"], endpoint_id, call.world.clock())
+        call.emitted.append((sequence, event["type"]))
+    return {"event": event["id"], "endpoints": chosen}
 
 
 def load(call: Call) -> Body:

@@ -1,0 +1,129 @@
+"""`amply sandbox`: the stand-in for Stripe on its own, without the rest of the platform."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import structlog
+import typer
+
+from deploy.cli.console import console, fail
+from deploy.sandbox import __main__ as server
+from deploy.sandbox.calls import API_VERSION, World
+
+DATA_DEFAULT = Path(".amply/sandbox-alone")
+PLATFORM_DATA = Path(".amply")
+PORT_DEFAULT = 8421
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(?:\d+[smhdw])+")
+
+sandbox = typer.Typer(help="A stand-in for Stripe, for tests.", no_args_is_help=True)
+clock = typer.Typer(help="The clock that payouts and debits follow.", no_args_is_help=True)
+sandbox.add_typer(clock, name="clock")
+
+
+@sandbox.command("serve")
+def serve(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 is any free one.")] = PORT_DEFAULT,
+    data: Annotated[Path, typer.Option(help="Where its state is kept.")] = DATA_DEFAULT,
+    seed: Annotated[str | None, typer.Option(help="Ids repeat from run to run.")] = None,
+    country: Annotated[str, typer.Option(help="The platform's, in a new directory.")] = "DE",
+    retries: Annotated[
+        str, typer.Option(help="Webhook retries: sandbox or live, as at Stripe, or fast.")
+    ] = "sandbox",
+) -> None:
+    """Serve Stripe's API on this machine until Ctrl-C; prints how to use it."""
+    arguments = ["--port", str(port), "--data", str(data), "--key", _key(data)]
+    arguments += ["--country", country, "--retries", retries, *(["--seed", seed] if seed else [])]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    given = server.read_arguments(arguments)
+    try:
+        asyncio.run(server.serve(given, lambda world: _explain(world, given.key)))
+    except OSError as error:
+        fail(f"the sandbox cannot listen on port {port}: {error.strerror or error}")
+
+
+def _key(data: Path) -> str:
+    """The directory's own key, unless the environment gives one."""
+    given = os.environ.get("AMPLY_STRIPE_KEY")
+    if given:
+        return given
+    path = data / "key"
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.write_text(f"{server.KEY_PREFIX}{secrets.token_hex(16)}\n")
+    return path.read_text().strip()
+
+
+def _explain(world: World, key: str) -> None:
+    url = world.base_url
+    for line in (
+        f"Stripe sandbox at {url}, API version {API_VERSION}",
+        f"Key: {key}",
+        f'Python: StripeClient("{key}", base_addresses={{"api": "{url}"}}, '
+        f'stripe_version="{API_VERSION}")',
+        "Webhooks, to your own address (the answer shows the endpoint's secret once):",
+        f"  curl {url}/v1/webhook_endpoints -H 'Authorization: Bearer {key}' -d connect=true \\",
+        "    -d 'enabled_events[]=*' -d url=http://127.0.0.1:8000/webhooks",
+        "Time: amply sandbox clock advance 3d",
+        "Serving until Ctrl-C.",
+    ):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+@clock.command("advance")
+def advance(
+    duration: Annotated[str, typer.Argument(help="For instance 3d, 12h or 1d12h.")],
+    data: Annotated[Path | None, typer.Option(help="The sandbox's directory.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Its address instead; AMPLY_STRIPE_KEY is its key.")
+    ] = None,
+) -> None:
+    """Move a running sandbox's clock on: what falls due until then happens, in order."""
+    seconds = _seconds(duration)
+    if url is not None:
+        found = {"url": url, "key": os.environ.get("AMPLY_STRIPE_KEY", "")}
+    else:
+        found = _address(data)
+    answer = asyncio.run(_ask(found, "clock", {"advance_s": seconds}))
+    console.print(f"The sandbox's clock is {answer['offset_s']} s ahead", markup=False)
+
+
+def _seconds(text: str) -> int:
+    if not _DURATION.fullmatch(text):
+        fail(f"{text!r} is not a duration such as 3d, 12h or 1d12h", 2)
+    return sum(int(part[:-1]) * _UNITS_S[part[-1]] for part in re.findall(r"\d+[smhdw]", text))
+
+
+def _address(data: Path | None) -> dict[str, str]:
+    """Where the sandbox of a directory (its own or a platform's) says that it is."""
+    folders = [DATA_DEFAULT, PLATFORM_DATA] if data is None else [data]
+    places = [place for folder in folders for place in (folder, folder / "sandbox")]
+    files = [place / server.ADDRESS_FILE for place in places]
+    path = next((file for file in files if file.exists()), None)
+    if path is None:
+        fail(f"no sandbox runs on {' or '.join(map(str, folders))}: `amply sandbox serve`", 2)
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
+async def _ask(found: dict[str, str], path: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {found['key']}"}
+    try:
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.post(f"{found['url']}/_sandbox/{path}", json=body) as response,
+        ):
+            answer: dict[str, Any] = await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        fail(f"the sandbox at {found['url']} does not answer: {type(error).__name__}")
+    if response.status != 200:
+        fail(str(answer["error"]["message"]))
+    return answer
