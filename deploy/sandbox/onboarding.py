@@ -6,7 +6,7 @@ visit opens a session, in which the owner completes onboarding or comes back lat
 
 from typing import Any
 
-from deploy.sandbox import external_accounts, standing
+from deploy.sandbox import external_accounts, standing, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter
 from deploy.sandbox.identifiers import random_text
@@ -15,6 +15,7 @@ from deploy.sandbox.store import Body
 
 LINK_LIFETIME_S = 300
 SESSION_LIFETIME_S = 3600
+DEADLINE = "account.deadline"
 LINK_PATH = "/connect/onboarding/"
 ROUTING_NUMBER = "110000000"
 ACCOUNT_NUMBER = "000123456789"
@@ -155,4 +156,19 @@ def decide(call: Call, given: dict[str, Any]) -> Body:
         known.verifying = list(given.get("pending_verification", known.verifying))
         known.under_review = bool(given.get("under_review", known.under_review))
 
-    return standing.change(call, call.ids[0], edit)
+    account = standing.change(call, call.ids[0], edit)
+    deadline = account["requirements"]["current_deadline"]
+    if deadline is not None:
+        timers.start_once(call, DEADLINE, account["id"], deadline)
+    return account
+
+
+@timers.on(DEADLINE)
+def pass_deadline(call: Call) -> None:
+    """What was due by now and was not given is past due: the account loses what needs it."""
+
+    def edit(account: Body, known: Standing) -> None:
+        if known.due_by is not None and known.due_by <= call.now:
+            known.past_due, known.due, known.due_by = [*known.past_due, *known.due], [], None
+
+    standing.change(call, call.ids[0], edit)

@@ -23,7 +23,6 @@ IBAN = {
     "currency": "eur",
     "account_number": "DE89370400440532013000",
 }
-USD_BANK = IBAN | {"country": "US", "currency": "usd", "account_number": "000123456789"}
 COMPLETE: Any = {
     "controller": CUSTOM,
     "business_type": "non_profit",
@@ -32,7 +31,6 @@ COMPLETE: Any = {
     "tos_acceptance": {"date": "1760000000", "ip": "192.0.2.1"},
     "external_account": IBAN,
 }
-FAILED_BANK = {"status": "verification_failed"}
 
 
 async def open_page(url: str) -> tuple[int, str, str]:
@@ -205,7 +203,7 @@ async def test_capabilities_are_objects_of_their_own(shop: Shop) -> None:
     ("given", "reason", "charges", "payouts"),
     [
         ({"past_due": ["business_type"]}, "requirements.past_due", False, False),
-        ({"currently_due": ["business_type"], "current_deadline": 1}, None, True, True),
+        ({"currently_due": ["business_type"], "current_deadline": 1 << 40}, None, True, True),
         ({"pending_verification": ["x"]}, "requirements.pending_verification", False, False),
         ({"under_review": True}, "under_review", False, False),
         ({"payouts_enabled": False}, "requirements.past_due", True, False),
@@ -233,51 +231,6 @@ async def test_the_control_api_changes_what_is_due_and_takes_it_back(
     assert (cleared.charges_enabled, cleared.payouts_enabled) == (True, True)
 
 
-async def test_bank_accounts_have_a_default_per_currency(shop: Shop, receiver: Receiver) -> None:
-    await shop.create_account(**COMPLETE)
-    await shop.endpoint(
-        receiver.url, *(f"account.external_account.{what}" for what in ("created", "deleted"))
-    )
-    banks = shop.api.accounts.external_accounts
-    [first] = (await banks.list_async(shop.account)).data
-    assert (first.currency, first.default_for_currency, first.last4) == ("eur", True, "3000")
-    euro: Any = {"external_account": IBAN, "default_for_currency": True, "metadata": {"n": "2"}}
-    second = await banks.create_async(shop.account, euro)
-    dollar = await banks.create_async(shop.account, {"external_account": USD_BANK})  # type: ignore[typeddict-item]  # a plain mapping
-    listed = (await banks.list_async(shop.account)).data
-    assert {one.id: one.default_for_currency for one in listed} == {
-        first.id: False,
-        second.id: True,
-        dollar.id: True,
-    }
-    with pytest.raises(stripe.InvalidRequestError):
-        await banks.delete_async(shop.account, second.id)
-    assert (await banks.delete_async(shop.account, first.id)).deleted
-    changed = await banks.update_async(shop.account, second.id, {"metadata": {"n": ""}})
-    assert changed.metadata is not None
-    assert changed.metadata.to_dict() == {}
-    await receiver.wait_for(3)
-    assert sorted(receiver.types())[-1] == "account.external_account.deleted"
-
-
-async def test_only_the_owner_changes_banks_where_stripe_collects(
-    shop: Shop, sandbox: Sandbox
-) -> None:
-    banks = shop.api.accounts.external_accounts
-    with pytest.raises(stripe.PermissionError):
-        await banks.create_async(shop.account, {"external_account": IBAN})  # type: ignore[typeddict-item]  # a plain mapping
-    path = f"accounts/{shop.account}/external_accounts"
-    made = sandbox.control("POST", path, {"country": "US", "currency": "usd"})
-    assert made["default_for_currency"]
-    [euro, _] = (await banks.list_async(shop.account)).data
-    sandbox.control("POST", f"{path}/{euro.id}", FAILED_BANK)
-    sandbox.control("POST", f"{path}/{made['id']}", FAILED_BANK)
-    account = await shop.api.accounts.retrieve_async(shop.account)
-    assert (account.charges_enabled, account.payouts_enabled) == (True, False)
-    sandbox.control("POST", f"{path}/{euro.id}", {"status": "verified"})
-    assert (await shop.api.accounts.retrieve_async(shop.account)).payouts_enabled
-
-
 async def test_accounts_are_rejected_and_deleted(shop: Shop, receiver: Receiver) -> None:
     with pytest.raises(stripe.PermissionError):
         await shop.api.accounts.reject_async(shop.account, {"reason": "fraud"})
@@ -292,3 +245,21 @@ async def test_accounts_are_rejected_and_deleted(shop: Shop, receiver: Receiver)
         await shop.api.accounts.retrieve_async(shop.account)
     with pytest.raises(stripe.PermissionError):
         await shop.give()
+
+
+async def test_what_is_due_is_past_due_after_its_deadline(
+    shop: Shop, receiver: Receiver, sandbox: Sandbox
+) -> None:
+    await shop.endpoint(receiver.url, "account.updated")
+    link = await link_of(shop)
+    given = {"currently_due": ["business_type"], "current_deadline": link.created + 86_400}
+    sandbox.control("POST", f"accounts/{shop.account}", given)
+    sandbox.control("POST", "clock", {"advance_s": 2 * 86_400})
+    account = await shop.api.accounts.retrieve_async(shop.account)
+    assert account.requirements is not None
+    assert account.requirements.past_due == ["business_type"]
+    assert not account.charges_enabled
+    await receiver.wait_for(2)
+    _, page, _ = await open_page((await link_of(shop)).url)
+    await press(sandbox, page, "true")
+    assert (await shop.api.accounts.retrieve_async(shop.account)).charges_enabled
