@@ -26,6 +26,7 @@ from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
 from edge.reconciliation.service import Reconciliations
+from edge.refunds.service import Refunds
 from edge.routes.census import CensusRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
@@ -37,6 +38,7 @@ from edge.routes.proofs import ProofRoutes
 from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.reconciliation import ReconciliationRoutes
+from edge.routes.refunds import RefundRoutes
 from edge.routes.webhooks import WebhookRoutes
 from edge.settings import Settings
 from edge.waiting import Waiters
@@ -78,6 +80,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     donations = Donations(database, acceptance, key, changes)
     receipts = Receipts(database, donations, authorization, log, key, changes)
+    refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(database, directory, authorization, clock, settings.log_origin)
     censuses = Censuses(database, log)
@@ -89,6 +92,7 @@ def build_app(settings: Settings) -> web.Application:
     _add_routes(
         app,
         DonationRoutes(authentication, service, donations, fingerprint_key),
+        RefundRoutes(authentication, refunds, fingerprint_key),
         ReceiptRoutes(authentication, receipts),
         WebhookRoutes(reception, "account", settings.stripe_account_secrets),
         WebhookRoutes(reception, "connect", settings.stripe_connect_secrets),
@@ -120,6 +124,7 @@ def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -
 def _add_routes(
     app: web.Application,
     donations: DonationRoutes,
+    refunds: RefundRoutes,
     receipts: ReceiptRoutes,
     webhooks: WebhookRoutes,
     connect_webhooks: WebhookRoutes,
@@ -139,6 +144,9 @@ def _add_routes(
         ("GET", f"{_DONATIONS}/{{donation}}/receipt", receipts.show),
         ("POST", "/v1/webhooks/stripe", webhooks.receive),
         ("POST", "/v1/webhooks/stripe/connect", connect_webhooks.receive),
+        ("POST", f"{_DONATIONS}/{{donation}}/refunds", refunds.create),
+        ("GET", f"{_DONATIONS}/{{donation}}/refunds", refunds.of_gift),
+        ("GET", "/v1/refunds/{refund}", refunds.show),
         ("GET", _PUBLIC, public.organization),
         ("GET", f"{_PUBLIC}/ledger", public.entries),
         ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}", public.entry),

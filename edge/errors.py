@@ -56,6 +56,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
     ),
+    "refund_not_found": ProblemKind(
+        404, "No such refund", "Use the address that the 202 answer gave, with the same key."
+    ),
     "organization_not_found": ProblemKind(
         404, "No such public organization", "Check the organization's short name."
     ),
@@ -86,6 +89,17 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         409,
         "The organization's account takes no charges now",
         "Try again later, or ask the organization to finish its setup at Stripe.",
+    ),
+    "gift_not_paid": ProblemKind(
+        409, "The gift is not paid", "Refund it once its money has come, or let it end unpaid."
+    ),
+    "dispute_open": ProblemKind(
+        409,
+        "The donor's bank disputes the gift",
+        "Answer the dispute at Stripe; what is won can be refunded again.",
+    ),
+    "exceeds_refundable": ProblemKind(
+        409, "That much is not left of the gift", "Refund at most `refundable_amount_minor`."
     ),
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."

@@ -5,11 +5,16 @@ cannot keep it) and lone surrogates (they have no UTF-8), the latter two by the 
 """
 
 import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from edge.errors import Fault, ProblemError
 
 DEPTH_MAX: Final = 16
+_FAULTS_MAX: Final = 20
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _DuplicateKeyError(ValueError):
@@ -58,6 +63,24 @@ def parse(body: bytes) -> dict[str, Any]:
     if faults:
         raise ProblemError("invalid_body", faults[0].detail, param=faults[0].param, faults=faults)
     return value
+
+
+def validate(model: type[Model], body: dict[str, Any]) -> Model:
+    """The request in a body; ProblemError 422 that names every faulty field."""
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+    faults = [
+        Fault(
+            ".".join(map(str, item["loc"])), item["type"], item["msg"].removeprefix("Value error, ")
+        )
+        for item in found[:_FAULTS_MAX]
+    ]
+    first = faults[0]
+    raise ProblemError(
+        "invalid_body", f"`{first.param}`: {first.detail}", param=first.param, faults=faults
+    )
 
 
 def _unusable(value: Any, path: str, depth: int) -> list[Fault]:

@@ -21,12 +21,13 @@ from edge.organizations.relationships import SCOPES
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.models import Reconciliation
+from edge.refunds.models import Refund, RefundList, RefundRequest
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
-_RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest,)
+_RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest, RefundRequest)
 _SENT: Final[tuple[type[BaseModel], ...]] = (
-    *(Donation, PublicOrganization),
+    *(Donation, Refund, RefundList, PublicOrganization),
     *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
     *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
     Reconciliation,
@@ -37,8 +38,8 @@ _HEADERS: Final = {
     "Content-Disposition": "A file name.",
     "Content-Location": "The address of exactly this copy; with `offset` it continues.",
     "ETag": "Of these bytes.",
-    "Idempotent-Replayed": "`true` when an earlier request with this key made the gift.",
-    "Location": "Where the donation is.",
+    "Idempotent-Replayed": "`true` when an earlier request with this key made it.",
+    "Location": "Where what was made is.",
     "Preference-Applied": "The preference that was honoured.",
     "X-Request-Id": "Name it when you ask us about a request.",
 }

@@ -14,6 +14,7 @@ from edge.operation import parameter as _parameter
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
+from edge.refunds.operations import REFUNDS
 
 
 def _tree_size(
@@ -127,6 +128,7 @@ OPERATIONS: Final = (
         headers=("ETag",),
         problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
     ),
+    *REFUNDS,
     *LEDGER,
     *EXPORTS,
     *RECONCILIATION,

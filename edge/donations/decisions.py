@@ -14,6 +14,7 @@ from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations.models import DonationRequest, Donor
 from edge.donors import people
 from edge.errors import Fault, ProblemError
+from edge.refunds.decisions import NOTHING
 from edge.times import spell_time
 
 TOPIC: Final = "donations.requested.v1"
@@ -141,6 +142,7 @@ def answer_of(gift: Gift) -> dict[str, Any]:
         "failure": None,
         "next_action": None,
         "entry": None,
+        **NOTHING,
         "created_at": now,
         "updated_at": now,
         "links": links_of(gift.donation),

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.message import DonationId, EntryId, FundId, OrganizationId
 from contracts.money import AmountMinor, Currency
+from edge.refunds.models import Aftermath
 
 _ORGANIZATION: Final = r"^(org_[0-7][0-9a-hjkmnp-tv-z]{25}|[a-z0-9](-?[a-z0-9]){1,62})$"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -100,7 +101,7 @@ class Links(BaseModel):
     receipt: str
 
 
-class Donation(BaseModel):
+class Donation(Aftermath):
     """A donation as its key may see it. `pending` until Stripe was asked."""
 
     id: DonationId

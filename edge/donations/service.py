@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from contracts.identifiers import random_id
 from edge import metrics
@@ -16,10 +14,9 @@ from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations.acceptance import ROUTE, Acceptance, Accepted, Accepting, RequestKey
 from edge.donations.decisions import decide, visibility_of
 from edge.donations.models import DonationRequest
-from edge.errors import Fault, ProblemError
+from edge.errors import ProblemError
 from edge.group_commit import GroupCommit
 
-_FAULTS_MAX: Final = 20
 #: What a repetition of an accepted request may run into, though it was accepted before.
 _ABOUT_STATE: Final = frozenset(
     {
@@ -54,26 +51,6 @@ class Submission:
             ROUTE,
             self.idempotency_key,
         )
-
-
-def validate(body: dict[str, Any]) -> DonationRequest:
-    """The request in a body; ProblemError 422 that names every faulty field."""
-    try:
-        return DonationRequest.model_validate(body)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-    faults = [
-        Fault(".".join(map(str, item["loc"])), item["type"], _sentence(item["msg"]))
-        for item in found[:_FAULTS_MAX]
-    ]
-    first = faults[0]
-    raise ProblemError(
-        "invalid_body", f"`{first.param}`: {first.detail}", param=first.param, faults=faults
-    )
-
-
-def _sentence(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 class DonationService:

@@ -12,6 +12,8 @@ from edge.donations.acceptance import Acceptance
 from edge.donations.decisions import links_of
 from edge.donations.models import SETTLED
 from edge.errors import ProblemError
+from edge.refunds import decisions as refunds
+from edge.refunds import store as refund_store
 from edge.times import spell_time
 from edge.waiting import Waiters
 from ledger import keys
@@ -80,7 +82,15 @@ class Donations:
             secret = await self._client_secret(resource["organization"], donation)
             if secret is not None:
                 resource["next_action"] = {"type": "confirm_payment", "client_secret": secret}
-        return Seen(resource["organization"], resource)
+        return Seen(resource["organization"], resource | await self._aftermath(resource))
+
+    async def _aftermath(self, resource: dict[str, Any]) -> dict[str, Any]:
+        if resource["status"] not in refunds.PAID:
+            return refunds.NOTHING
+        organization, donation = resource["organization"], resource["id"]
+        async with self._database.transaction([organization]) as connection:
+            after = await refund_store.after(connection, organization, donation)
+        return refunds.aftermath(resource["charge_amount_minor"], after)
 
     async def _collected(self, organization: str, donation: str) -> dict[str, Any] | None:
         async with self._database.transaction([organization]) as connection:

@@ -9,7 +9,8 @@ from aiohttp import web
 from edge import idempotency, json_body, metrics
 from edge.authentication import Authentication
 from edge.donations.acceptance import ROUTE
-from edge.donations.service import DonationService, Submission, validate
+from edge.donations.models import DonationRequest
+from edge.donations.service import DonationService, Submission
 from edge.donations.status import Donations
 from edge.errors import ProblemError
 from edge.http import (
@@ -52,7 +53,7 @@ class DonationRoutes:
         submission = Submission(
             api_key=api_key,
             idempotency_key=idempotency_key,
-            body=validate(body),
+            body=json_body.validate(DonationRequest, body),
             fingerprint=idempotency.fingerprint(
                 self._fingerprint_key, method, path, request.query_string, body
             ),

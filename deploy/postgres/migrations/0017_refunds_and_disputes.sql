@@ -127,7 +127,7 @@ DECLARE
     part integer;
 BEGIN
     FOR kept IN SELECT * FROM (VALUES
-        ('edge', 'refund_requests', 'SELECT, INSERT'),
+        ('edge', 'refund_requests', 'SELECT, INSERT'), -- seen by who asked, and by whose gift it is
         ('payments', 'refunds', 'SELECT, INSERT, UPDATE'),
         ('payments', 'disputes', 'SELECT, INSERT, UPDATE'),
         ('donations', 'refunds', 'SELECT, INSERT, UPDATE'),
@@ -139,8 +139,9 @@ BEGIN
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I ENABLE ROW LEVEL SECURITY', kept.owner, kept.name);
         EXECUTE format('ALTER TABLE %I.%I FORCE ROW LEVEL SECURITY', kept.owner, kept.name);
-        EXECUTE format('CREATE POLICY tenant ON %I.%I USING (organization = ANY (read.organizations_in_scope()))',
-            kept.owner, kept.name);
+        EXECUTE format('CREATE POLICY tenant ON %I.%I USING (organization = ANY (read.organizations_in_scope())%s)',
+            kept.owner, kept.name,
+            CASE kept.owner WHEN 'edge' THEN ' OR recipient = ANY (read.organizations_in_scope())' ELSE '' END);
         EXECUTE format('GRANT %s ON %I.%I TO %I', kept.rights, kept.owner, kept.name, 'amply_' || kept.owner);
         IF kept.owner <> 'edge' THEN
             EXECUTE format('CREATE POLICY operators ON %I.%I FOR SELECT TO amply_operations USING (true)',

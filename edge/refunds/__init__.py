@@ -1,0 +1,1 @@
+"""Giving gifts back, and showing what came after them: refunds and disputes."""
