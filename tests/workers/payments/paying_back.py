@@ -73,6 +73,10 @@ class Paid:
         """The ledger's money at Stripe is Stripe's, to the cent."""
         assert self.balances().get("Assets:Stripe", 0) == await self.stripe_minor()
 
+    async def assert_does_not_agree(self) -> None:
+        """Something that Stripe moved is not booked yet."""
+        assert self.balances().get("Assets:Stripe", 0) != await self.stripe_minor()
+
 
 def balances_of(entries: Sequence[EntryRequested]) -> dict[str, int]:
     sums: dict[str, int] = {}
