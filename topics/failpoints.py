@@ -21,6 +21,7 @@ Step = Literal[
     "runtime.committed",
     "payments.answered",
     "payments.refunded",
+    "payouts.created",
     "bookkeeping.before_commit",
     "bookkeeping.committed",
     "checkpoints.signed",

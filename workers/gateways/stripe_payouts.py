@@ -19,6 +19,7 @@ Status = Literal["pending", "in_transit", "paid", "failed", "canceled"]
 _EXPAND: Final = ["balance_transaction", "failure_balance_transaction"]
 #: What we call our own payouts by, in their metadata.
 MARK: Final = "amply_payout"
+_PAGES_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +99,25 @@ async def create_payout(
 
 
 async def find_payout(
-    stripe_: StripeGateway, account: str, *, name: str, attempt: int, since: datetime
+    stripe_: StripeGateway, account: str, *, name: str, attempt: int
 ) -> Payout | None:
-    """The payout that an attempt made, if it did: lists are current, unlike searches."""
-    query: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
+    """The payout that an attempt made, if it did, among the account's newest 300.
+
+    Lists are current, unlike searches. An attempt is looked up before the next is made, so no
+    schedule puts that many payouts after it.
+    """
+    query: dict[str, Any] = {"limit": PAGE}
     mark = _mark(name, attempt)
-    while True:
+    for _ in range(_PAGES_MAX):
         page = await stripe_.ask("get", "/v1/payouts", account, **query)
         for body in page["data"]:
             if (body.get("metadata") or {}).get(MARK) == mark:
                 found = await fetch_payout(stripe_, account, body["id"])
                 return found if isinstance(found, Payout) else None
         if not page["has_more"]:
-            return None
+            break
         query["starting_after"] = page["data"][-1]["id"]
+    return None
 
 
 def _mark(name: str, attempt: int) -> str:

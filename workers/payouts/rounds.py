@@ -15,6 +15,7 @@ from contracts.looks import PayoutLookRequested
 from contracts.message import Envelope
 from topics import outbox, registry
 from workers.gateways.database import tenant
+from workers.payouts import job
 from workers.payouts.looking import Payouts
 from workers.payouts.store import looks
 
@@ -28,6 +29,7 @@ async def make(payouts: Payouts) -> None:
     while True:
         try:
             await look_again(payouts)
+            await job.pay_out(payouts)
         except Exception as error:
             _log.warning("round_failed", error=type(error).__name__)
         await asyncio.sleep(INTERVAL_S)

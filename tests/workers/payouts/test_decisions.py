@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.workers.bench import new
-from tests.workers.payouts.conftest import lines
+from tests.workers.payouts.scenes import lines
 from workers.gateways.stripe_balance import BalanceLine, Origin
 from workers.gateways.stripe_payouts import Payout
 from workers.payouts import decisions

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from tests.workers.bench import bodies, event
-from tests.workers.payouts.conftest import Scene, entries, lines
+from tests.workers.payouts.scenes import Scene, entries, lines
 from workers.payouts.worker import WORKER
 
 BANK, STRIPE = "Assets:Bank", "Assets:Stripe"
@@ -129,6 +129,39 @@ async def test_manual_payouts_carry_no_movement_twice_whichever_is_seen_first(
     assert (two.subject, lines(two)[BANK, scene.fund]) == (second, whole["net"] - 1000)
 
 
+async def test_manual_payouts_follow_the_age_of_the_money_over_days_and_failures(
+    scene: Scene,
+) -> None:
+    async def next_day() -> None:
+        await scene.sandbox.control("clock", advance_s=86_400)
+
+    async def paid(amount: int) -> tuple[str, dict[str, int]]:
+        payout = await scene.manual(amount)
+        await scene.becomes(payout, "paid")
+        [entry] = entries(await scene.event("payout.paid", payout))
+        shares = {fund: part for (account, fund), part in lines(entry).items() if account == BANK}
+        await next_day()
+        return payout, shares
+
+    await scene.pays_by_hand()
+    oldest = (await scene.gift(2500))["net"]
+    await next_day()
+    newer = (await scene.gift(1000, scene.other_fund))["net"]
+    await next_day()
+    first, shares = await paid(oldest)
+    assert shares == {scene.fund: oldest}
+    newest = (await scene.gift(700))["net"]
+    await next_day()
+    assert (await paid(newer - 50))[1] == {scene.other_fund: newer - 50}
+    await scene.becomes(first, "failed")
+    await scene.bank_is_verified()
+    await scene.event("payout.failed", first)
+    await next_day()
+    assert (await paid(oldest + 10))[1] == {scene.fund: oldest, scene.other_fund: 10}
+    assert (await paid(40 + newest))[1] == {scene.fund: newest, scene.other_fund: 40}
+    assert await scene.booked_balance() == await scene.balance() == 0
+
+
 @pytest.mark.parametrize("is_automatic", [True, False])
 async def test_a_payout_that_fails_after_it_was_paid_brings_the_money_back(
     scene: Scene, is_automatic: bool
@@ -138,6 +171,7 @@ async def test_a_payout_that_fails_after_it_was_paid_brings_the_money_back(
     await scene.becomes(payout, "paid")
     [paid] = await scene.event("payout.paid", payout)
     await scene.becomes(payout, "failed")
+    await scene.bank_is_verified()
     [failed] = await scene.event("payout.failed", payout)
     entry = failed.body
     assert entry.kind == "payout_failed"
@@ -198,6 +232,39 @@ async def test_what_is_ignored_is_kept_with_its_reason(scene: Scene) -> None:
         events[1].body.event: "not_found",
     }
     assert await scene.bench.set_aside(WORKER) == []
+
+
+async def test_a_fee_of_the_account_is_booked_once_by_a_look_or_with_its_payout(
+    scene: Scene,
+) -> None:
+    gift = await scene.gift(2500)
+    for amount in (300, 200):
+        await scene.sandbox.control(f"accounts/{scene.account}/fees", amount=amount)
+    listed = await scene.sandbox.ask("GET", "/v1/balance_transactions", account=scene.account)
+    fee = next(line for line in listed["data"] if line["net"] == -300)
+    [entry] = entries(await scene.look(fee["id"]))
+    assert entry.kind == "fee"
+    assert lines(entry) == {("Expenses:ProcessorFees", scene.fund): 300, (STRIPE, scene.fund): -300}
+    assert await scene.look(fee["id"]) == []
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    booked = entries(await scene.event("payout.paid", payout))
+    assert [(entry.kind, lines(entry)[STRIPE, scene.fund]) for entry in booked] == [
+        ("fee", -200),
+        ("payout", -(gift["net"] - 500)),
+    ]
+    assert await scene.booked_balance() == await scene.balance() == 0
+
+
+async def test_a_payout_of_an_account_that_was_left_is_booked(scene: Scene) -> None:
+    await scene.gift(2500)
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    await scene.bench.fetch(
+        "UPDATE accounts.accounts SET stage = 'retired' WHERE account = $1", scene.account
+    )
+    [entry] = entries(await scene.event("payout.paid", payout))
+    assert entry.subject == payout
 
 
 async def test_a_look_at_a_gifts_line_is_left_to_payments(scene: Scene) -> None:

@@ -12,8 +12,9 @@ from workers.gateways.stripe_payouts import Payout
 from workers.payouts.decisions import RANKS, Booked, Owner, Reason, entry_id
 
 OWNER: Final = """
-    SELECT visibility, public_after_days FROM read.organizations
-    WHERE id = $1 AND stripe_account = $2
+    SELECT o.visibility, o.public_after_days
+    FROM read.organizations AS o JOIN read.accounts AS a ON a.organization = o.id
+    WHERE o.id = $1 AND a.account = $2
 """
 FUNDS: Final = """
     SELECT currency, id FROM read.funds WHERE organization = $1 AND is_default
@@ -54,7 +55,7 @@ _RANKS: Final = "{" + ", ".join(f'"{name}": {rank}' for name, rank in RANKS.item
 
 
 async def owner_of(pool: Pool, organization: str, account: str) -> Owner | None:
-    """The organization, with its default funds; None when the account is not its own."""
+    """The organization, with its default funds; None when the account never was its own."""
     row = await pool.fetchrow(OWNER, organization, account)
     if row is None:
         return None
