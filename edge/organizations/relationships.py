@@ -12,6 +12,8 @@ EVERYBODY: Final = ("user:*", "api_key:*", "visitor:*")
 #: Scopes of API keys, and the relation that SpiceDB must hold beside. None: the scope is enough,
 #: since it only opens what the key's own organization made.
 SCOPES: Final[dict[str, str | None]] = {
+    "accounts:read": "scope_account_read",
+    "accounts:write": "scope_account_manage",
     "donations:read": None,
     "donations:write": "scope_donation_create",
     "donors:read": "scope_donor_read",
@@ -56,7 +58,7 @@ def of_api_key(
             continue
         of_funds = [f"fund:{fund}" for fund in funds] if scope in OF_FUNDS else []
         changes += [_touch(on, relation, f"api_key:{key}") for on in of_funds or [resource]]
-    return changes
+    return list(dict.fromkeys(changes))  # Two scopes may need one relation.
 
 
 def _touch(resource: str, relation: str, subject: str) -> RelationshipChange:
