@@ -38,7 +38,7 @@ ACCOUNTS_REQUESTED: Final = Topic(
     name="accounts.requested.v1",
     body=AccountRequested,
     kind="command",
-    senders=frozenset({"accounts", "edge", "operations"}),
+    senders=frozenset({"accounts", "edge", "operations", "reconciliation"}),
     key=lambda message: message.organization,
 )
 PAYMENTS_LOOK_REQUESTED: Final = Topic(

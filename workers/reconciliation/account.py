@@ -18,8 +18,9 @@ from workers.gateways.database import Pool, tenant
 from workers.gateways.stripe_listing import Listing, Movement, Source, UnreachableError
 from workers.gateways.stripe_objects import Missing
 from workers.reconciliation import decisions
-from workers.reconciliation.decisions import Comparison, Item, Row
-from workers.reconciliation.looks import NAME, look_message
+from workers.reconciliation.comparison import Comparison, Row, rows_of
+from workers.reconciliation.decisions import Item
+from workers.reconciliation.looks import NAME, account_look, look_message
 from workers.reconciliation.store import reading, runs
 from workers.reconciliation.store.reading import Account
 from workers.runtime.worker import Refused, Transient
@@ -132,15 +133,16 @@ async def _judge(resources: Resources, account: Account, page: Sequence[Movement
     ids = [one.id for one in page]
     async with tenant(resources.pool, account.organization) as connection:
         booked = await reading.booked(connection, account.account, ids)
-        foreign = await runs.known_foreign(connection, account.account, ids)
+        known = await runs.known_foreign(connection, account.account, ids)
+        parts = await reading.foreign_parts(connection, account.account, ids)
     charges: dict[str, Source | None] = {}
     items = []
     for one in page:
-        reason = foreign.get(one.id)
+        reason = known.get(one.id) or (decisions.SHARED if one.id in parts else None)
         if one.id not in booked and reason is None:
             charge = await _charge_of(resources.listing, account, one, charges)
             reason = decisions.foreign_reason(charge, account.organization)
-        items.append(decisions.judge(one, booked.get(one.id), reason))
+        items.append(decisions.judge(one, booked.get(one.id), reason, parts.get(one.id, 0)))
     return items
 
 
@@ -197,7 +199,7 @@ async def _keep(
     key = (account.organization, account.account)
     items = comparison.items.values()
     await runs.lock(connection, account.account)
-    rows = [row for item in items for row in decisions.rows_of(item)]
+    rows = [row for item in items for row in rows_of(item)]
     await runs.keep_items(connection, *key, rows, about_movements=True, since=since)
     await runs.keep_days(connection, account, since, comparison.days)
     wrong = await runs.keep_sums(connection, account, balance, started_at)
@@ -228,6 +230,10 @@ async def _keep_unreachable(
             *(connection, account.organization, account.account, [row]), about_movements=False
         )
         run = await runs.begin(connection, account, "unreachable", started_at, reason=reason)
+        if await runs.take_looks(connection, account, ["account"], at_once=False):
+            now = datetime.now(UTC)
+            look = account_look(account.organization, account.account, now)
+            await outbox.queue(connection, [look])
     return Result(run, "unreachable")
 
 

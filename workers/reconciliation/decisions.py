@@ -5,9 +5,8 @@ by is the sum of what is not `agreed`, to the cent. `in_transit` and `foreign` a
 other classes are differences. Nothing is corrected here: the workers that book are asked to look.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from contracts.identifiers import parse_type_id
@@ -20,10 +19,13 @@ Class = Literal[
 #: The classes that need nobody: both sides are right.
 EXPLAINED: Final = frozenset({"agreed", "in_transit", "foreign"})
 
+#: Why a movement is of others that payouts found to be so, whole or in part.
+SHARED: Final = "shared"
+
 #: A payout that is on its way is booked when it arrives, or never (Stripe, "Payout statuses").
 _ON_ITS_WAY: Final = ("pending", "in_transit")
 #: Ids of objects that payments looks at (Stripe's prefixes; `py_` and `pyr_` are of bank debits).
-_OF_PAYMENTS: Final = ("pi_", "ch_", "py_", "re_", "pyr_", "dp_", "du_", "pdp_")
+_OF_PAYMENTS: Final = ("pi_", "ch_", "py_", "re_", "pyr_", "dp_", "du_")
 #: Objects that are about a charge: whose it is decides whose they are.
 ABOUT_A_CHARGE: Final = ("refund", "dispute")
 
@@ -90,16 +92,25 @@ class Item:
         return self.booked
 
 
-def judge(stripe: Movement | None, booked: Booked | None, foreign: str | None = None) -> Item:
-    """The class of one movement; `foreign` is why it is not about a gift of ours, if it is not."""
+def judge(
+    stripe: Movement | None,
+    booked: Booked | None,
+    foreign: str | None = None,
+    foreign_minor: int = 0,
+) -> Item:
+    """The class of one movement.
+
+    `foreign` is why it is not about a gift of ours, if it is not; `foreign_minor` what of its net
+    is known to be of others though the rest was booked: a payout of money of several shops.
+    """
     shown = stripe or booked
     assert shown is not None, "a movement is shown by one side at least"
-    of_class, reason = _class_of(stripe, booked, foreign)
+    of_class, reason = _class_of(stripe, booked, foreign, foreign_minor)
     return Item(shown.id, of_class, reason, stripe, booked)
 
 
 def _class_of(
-    stripe: Movement | None, booked: Booked | None, foreign: str | None
+    stripe: Movement | None, booked: Booked | None, foreign: str | None, foreign_minor: int
 ) -> tuple[Class, str]:
     if stripe is None:
         return "missing_there", "not_at_stripe"
@@ -109,54 +120,18 @@ def _class_of(
         if _is_on_its_way(stripe):
             return "in_transit", str(stripe.object.status if stripe.object else "pending")
         return "missing_here", "not_booked"
-    if _figures(stripe) != _figures(booked):
+    if foreign_minor:
+        ours = (stripe.currency, stripe.net_minor - foreign_minor)
+        is_same = ours == (booked.currency, booked.net_minor)
+    else:
+        is_same = _figures(stripe) == _figures(booked)
+    if not is_same:
         return "differs", "figures"
     if booked.recorded_minor is None:
         return "missing_here", "not_recorded"
-    if booked.recorded_minor != stripe.net_minor or not booked.entries_agree:
+    if booked.recorded_minor != booked.net_minor or not booked.entries_agree:
         return "differs", "entry"
-    return "agreed", ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A difference as it is kept and shown: figures are amount, fees, net; None: not there."""
-
-    subject: str
-    of_class: Class
-    reason: str
-    category: str | None = None
-    source: str | None = None
-    entry: str | None = None
-    currency: str | None = None
-    occurred_at: datetime | None = None
-    stripe: tuple[int | None, int | None, int] | None = None
-    ledger: tuple[int | None, int | None, int] | None = None
-
-
-def rows_of(item: Item) -> list[Row]:
-    """The rows of an item: one, or one for each side when these are in different currencies."""
-    rows = []
-    for currency, stripe, booked in _by_currency(item):
-        is_second = stripe is None and item.stripe is not None
-        recorded = booked.recorded_minor or 0 if booked else 0
-        rows.append(
-            Row(
-                subject=f"{item.id}/{currency}" if is_second else item.id,
-                of_class=item.of_class,
-                reason=item.reason,
-                category=item.shown.category,
-                source=item.shown.source,
-                entry=booked.entry if booked else None,
-                currency=currency,
-                occurred_at=item.at,
-                stripe=(stripe.amount_minor, stripe.fee_minor, stripe.net_minor)
-                if stripe
-                else None,
-                ledger=(booked.amount_minor, booked.fee_minor, recorded) if booked else None,
-            )
-        )
-    return rows
+    return ("foreign", SHARED) if foreign_minor else ("agreed", "")
 
 
 def _figures(of: Movement | Booked) -> tuple[str, int, int, int]:
@@ -183,7 +158,7 @@ def foreign_reason(charge: Source | None, organization: str) -> str | None:
         parse_type_id("don", charge.donation)
     except ValueError:
         return "no_donation"
-    return None if charge.organization == organization else "other_organization"
+    return None if charge.organization == organization else "account_mismatch"
 
 
 def look_at(account: str, item: Item) -> LookRequested | None:
@@ -213,12 +188,17 @@ def look_for_event(
     return None
 
 
-def look_for_stuck(account: str, found: str, *, is_known: bool) -> LookRequested:
-    """The look at something on its way for too long, or (not `is_known`) never heard of again."""
-    of_payments = found.startswith(_OF_PAYMENTS)
-    kind = PaymentLookRequested if of_payments else PayoutLookRequested
+def look_for_stuck(account: str, found: str, *, is_known: bool) -> LookRequested | None:
+    """The look at something on its way for too long, or (not `is_known`) never heard of again.
+
+    None for what has no object at Stripe yet.
+    """
     reason: Literal["stuck", "unknown_outcome"] = "stuck" if is_known else "unknown_outcome"
-    return kind(account=account, object=found, reason=reason)
+    if found.startswith(_OF_PAYMENTS):
+        return PaymentLookRequested(account=account, object=found, reason=reason)
+    if found.startswith("po_"):
+        return PayoutLookRequested(account=account, object=found, reason=reason)
+    return None
 
 
 def window_start(newest: datetime, oldest_open: datetime | None) -> datetime:
@@ -227,70 +207,3 @@ def window_start(newest: datetime, oldest_open: datetime | None) -> datetime:
     if oldest_open is not None:
         earliest = min(earliest, max(oldest_open, newest - WINDOW_MAX))
     return datetime(earliest.year, earliest.month, earliest.day, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Where a movement stands in the daily report."""
-
-    currency: str
-    day: date
-    category: str
-
-
-@dataclass(slots=True)
-class Figures:
-    """Both sides of one line: how many movements, and minor units."""
-
-    stripe_count: int = 0
-    stripe_amount_minor: int = 0
-    stripe_fee_minor: int = 0
-    stripe_net_minor: int = 0
-    ledger_count: int = 0
-    ledger_amount_minor: int = 0
-    ledger_fee_minor: int = 0
-    ledger_net_minor: int = 0
-
-    def add(self, stripe: Movement | None, booked: Booked | None) -> None:
-        """Add a movement's sides; ours counts once it is recorded."""
-        if stripe is not None:
-            self.stripe_count += 1
-            self.stripe_amount_minor += stripe.amount_minor
-            self.stripe_fee_minor += stripe.fee_minor
-            self.stripe_net_minor += stripe.net_minor
-        if booked is not None and booked.recorded_minor is not None:
-            self.ledger_count += 1
-            self.ledger_amount_minor += booked.amount_minor
-            self.ledger_fee_minor += booked.fee_minor
-            self.ledger_net_minor += booked.recorded_minor
-
-
-class Comparison:
-    """Collects judged movements: what is not agreed, and both sides by day."""
-
-    def __init__(self) -> None:
-        self.items: dict[str, Item] = {}
-        self.days: dict[Line, Figures] = {}
-        self.movements = 0
-
-    def add(self, items: Iterable[Item]) -> None:
-        """Add movements, each once."""
-        for item in items:
-            self.movements += 1
-            if item.of_class != "agreed":
-                self.items[item.id] = item
-            for currency, stripe, booked in _by_currency(item):
-                line = Line(currency, item.at.astimezone(UTC).date(), _line_of(item))
-                self.days.setdefault(line, Figures()).add(stripe, booked)
-
-
-def _by_currency(item: Item) -> list[tuple[str, Movement | None, Booked | None]]:
-    """An item's sides by currency: a currency that differs is in neither sum of the other one."""
-    stripe, booked = item.stripe, item.booked
-    if stripe is not None and booked is not None and stripe.currency != booked.currency:
-        return [(stripe.currency, stripe, None), (booked.currency, None, booked)]
-    return [(item.shown.currency, stripe, booked)]
-
-
-def _line_of(item: Item) -> str:
-    return item.of_class if item.of_class in {"foreign", "in_transit"} else item.shown.category

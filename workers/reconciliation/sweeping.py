@@ -19,7 +19,7 @@ from workers.gateways.stripe_listing import UndeliveredEvent, UnreachableError
 from workers.gateways.stripe_objects import Intent
 from workers.reconciliation import decisions
 from workers.reconciliation.account import Resources
-from workers.reconciliation.looks import NAME, look_message
+from workers.reconciliation.looks import NAME, account_look, look_message
 from workers.reconciliation.store import healing, reading
 from workers.reconciliation.store.reading import Account, Stuck
 from workers.runtime.worker import Transient
@@ -60,7 +60,7 @@ async def _keep(
 ) -> int:
     now, news = datetime.now(UTC), 0
     organization = account.organization if account else None
-    looks: dict[LookRequested, Record] = {}
+    looks: dict[LookRequested | str, Record] = {}
     async with tenant(resources.pool, organization or "") as connection:
         for event in events:
             look = (
@@ -72,8 +72,12 @@ async def _keep(
             if not await healing.note_swept(connection, event, organization, disposition):
                 continue
             news += 1
-            if isinstance(look, LookRequested) and account is not None:
+            if account is None or look is None:
+                continue
+            if isinstance(look, LookRequested):
                 looks[look] = look_message(account.organization, look, now)
+            else:
+                looks[look] = account_look(account.organization, account.account, now)
         await outbox.queue(connection, looks.values())
     return news
 
@@ -83,7 +87,7 @@ def _disposition(look: LookRequested | str | None, account: Account | None) -> s
         return "no_organization"
     if isinstance(look, LookRequested):
         return "payments_look" if isinstance(look, PaymentLookRequested) else "payouts_look"
-    return "not_handled"
+    return "not_handled" if look is None else "accounts_look"
 
 
 async def look_at_stuck(resources: Resources, accounts: Sequence[Account]) -> int:
@@ -98,7 +102,8 @@ async def look_at_stuck(resources: Resources, accounts: Sequence[Account]) -> in
         found_id = await _object_of(resources, one) if (name, one.kind) in due else None
         if found_id is not None:
             look = decisions.look_for_stuck(one.account, found_id, is_known=one.object is not None)
-            records.append(look_message(one.organization, look, datetime.now(UTC)))
+            if look is not None:
+                records.append(look_message(one.organization, look, datetime.now(UTC)))
     async with resources.pool.acquire() as connection, connection.transaction():
         await outbox.queue(connection, records)
     return len(records)

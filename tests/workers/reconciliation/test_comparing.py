@@ -73,7 +73,7 @@ async def test_charges_of_others_are_kept_with_their_reason_and_explained(scene:
     assert await scene.classes() == {
         shop["balance_transaction"]["id"]: ("foreign", "no_donation"),
         forged["balance_transaction"]["id"]: ("foreign", "no_donation"),
-        other["balance_transaction"]["id"]: ("foreign", "other_organization"),
+        other["balance_transaction"]["id"]: ("foreign", "account_mismatch"),
     }
     sums = await scene.sums()
     nets = [each["balance_transaction"]["net"] for each in (shop, forged, other)]
@@ -150,6 +150,10 @@ async def test_an_account_that_refuses_access_agrees_with_nothing(scene: Scene) 
         charge["balance_transaction"]["id"]: ("missing_here", "not_booked"),
         "account": ("unreachable", "access_revoked"),
     }
+    [_, look] = await scene.bench.sent()
+    assert (look.type, look.body.action, look.body.account) == (
+        *("accounts.requested.v1", "look", scene.account),
+    )
 
 
 async def test_entries_that_no_movement_asked_for_are_found(scene: Scene) -> None:

@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from tests.workers.bench import new
 from workers.gateways.stripe_listing import Movement, Source
+from workers.reconciliation.comparison import Comparison, rows_of
 from workers.reconciliation.decisions import (
     EXPLAINED,
     Booked,
-    Comparison,
     foreign_reason,
     judge,
     look_at,
     look_for_event,
-    rows_of,
     window_start,
 )
 
@@ -54,12 +53,33 @@ def payout(status: str) -> Movement:
         (payout("paid"), None, None, ("missing_here", "not_booked")),
         (payout("failed"), None, None, ("missing_here", "not_booked")),
         (PAYOUT, None, None, ("missing_here", "not_booked")),
+        (PAYOUT, None, "shared", ("foreign", "shared")),
     ],
 )
 def test_class_of_a_movement(
     stripe: Movement | None, booked: Booked | None, foreign: str | None, expected: tuple[str, str]
 ) -> None:
     item = judge(stripe, booked, foreign)
+    assert (item.of_class, item.reason) == expected
+
+
+PAID = replace(BOOKED, amount_minor=-6, fee_minor=0, net_minor=-6, recorded_minor=-6)
+
+
+@pytest.mark.parametrize(
+    ("booked", "foreign_minor", "expected"),
+    [
+        (PAID, -3, ("foreign", "shared")),
+        (PAID, -2, ("differs", "figures")),
+        (PAID, 0, ("differs", "figures")),
+        (replace(PAID, recorded_minor=None), -3, ("missing_here", "not_recorded")),
+        (replace(PAID, recorded_minor=-5), -3, ("differs", "entry")),
+    ],
+)
+def test_a_payout_of_money_of_several_shops(
+    booked: Booked, foreign_minor: int, expected: tuple[str, str]
+) -> None:
+    item = judge(PAYOUT, booked, "shared", foreign_minor)
     assert (item.of_class, item.reason) == expected
 
 
@@ -73,8 +93,8 @@ OURS = Source("charge", "succeeded", None, new("don"), "org_1")
         (None, None),
         (replace(OURS, donation=None), "no_donation"),
         (replace(OURS, donation="order 17"), "no_donation"),
-        (replace(OURS, organization="org_2"), "other_organization"),
-        (replace(OURS, organization=None), "other_organization"),
+        (replace(OURS, organization="org_2"), "account_mismatch"),
+        (replace(OURS, organization=None), "account_mismatch"),
     ],
 )
 def test_whose_a_charge_is(charge: Source | None, reason: str | None) -> None:

@@ -86,8 +86,21 @@ async def test_a_crash_between_two_parts_leaves_the_rest_to_the_next_sweep(
     with pytest.raises(ConnectionError):
         await sweep(scene.resources, scene.known)
     await sweep(scene.resources, scene.known)
-    looked = {message.body.object for message in await scene.bench.sent()}
+    looked = {getattr(message.body, "object", None) for message in await scene.bench.sent()}
     assert charges <= looked
+
+
+async def test_lost_events_about_the_account_are_looked_at_by_accounts(scene: Scene) -> None:
+    await lose(scene, "account")
+    for enabled in (False, True):
+        await scene.sandbox.control(f"accounts/{scene.account}", payouts_enabled=enabled)
+    assert await sweep(scene.resources, scene.known) >= 2
+    found = await swept(scene)
+    assert found["account.updated accounts_look"] >= 2
+    assert {told.split()[1] for told in found} == {"accounts_look"}
+    [look] = await scene.bench.sent()
+    assert (look.type, look.organization) == ("accounts.requested.v1", scene.organization)
+    assert (look.body.action, look.body.account) == ("look", scene.account)
 
 
 async def test_events_of_the_platform_itself_are_kept_too(scene: Scene) -> None:

@@ -9,9 +9,10 @@ from topics.outbox import AnyConnection
 from workers.reconciliation.decisions import Booked
 
 ACCOUNTS: Final = """
-    SELECT id AS organization, slug, stripe_account AS account FROM read.organizations
-    WHERE stripe_account IS NOT NULL AND ($1::text IS NULL OR id = $1)
-    ORDER BY id, account
+    SELECT a.organization, o.slug, a.account
+    FROM read.accounts AS a JOIN read.organizations AS o ON o.id = a.organization
+    WHERE $1::text IS NULL OR a.organization = $1
+    ORDER BY a.organization, a.account
 """
 # Looked up by id, movement by movement: an entry that is recorded has its posting of
 # `Assets:Stripe` for the fund, or moved nothing there.
@@ -36,6 +37,11 @@ BOOKED: Final = """
     WHERE m.account = $1 AND m.balance_transaction = ANY ($2)
     GROUP BY m.balance_transaction
 """
+#: Payouts books what of a payout is its organization's, and keeps which part is not.
+FOREIGN_PARTS: Final = """
+    SELECT balance_transaction AS id, net_minor FROM read.foreign_movements
+    WHERE account = $1 AND balance_transaction = ANY ($2)
+"""
 BOOKED_IDS: Final = """
     SELECT DISTINCT balance_transaction AS id FROM read.movements
     WHERE account = $1 AND ($2::timestamptz IS NULL OR occurred_at >= $2)
@@ -53,12 +59,24 @@ LEDGER_TOTALS: Final = """
         WHERE m.organization = $1
     ) AS sides GROUP BY currency ORDER BY currency
 """
-#: What is on its way for longer than it should be, each kind with its own bound.
+#: A refund that was requested and has no object yet is payments' own to repeat.
 STUCK: Final = """
-    SELECT organization, account, donation, payment_intent AS object,
-        'payment_' || state AS kind, created_at AS since
-    FROM read.open_attempts
-    WHERE created_at < clock_timestamp() - $1::interval AND account IS NOT NULL
+    SELECT organization, account, donation, object, kind, since FROM (
+        SELECT organization, account, donation, payment_intent AS object,
+            'payment_' || state AS kind, created_at AS since
+        FROM read.open_attempts
+        UNION ALL
+        SELECT organization, account, NULL, coalesce(stripe_refund, id), 'refund_' || status,
+            created_at
+        FROM read.open_refunds
+        UNION ALL
+        SELECT organization, account, NULL, stripe_dispute, 'dispute_' || status, created_at
+        FROM read.open_disputes
+        UNION ALL
+        SELECT organization, account, NULL, id, 'payout_' || status, late_since
+        FROM read.late_payouts
+    ) AS open
+    WHERE since < clock_timestamp() - $1::interval AND account IS NOT NULL
     ORDER BY since LIMIT $2
 """
 SCOPE: Final = "SELECT set_config('app.organizations', $1, true)"
@@ -84,7 +102,7 @@ class LedgerTotal:
 
 
 async def accounts(connection: AnyConnection, organization: str | None = None) -> list[Account]:
-    """Every connected account, or those of one organization."""
+    """Every connected account there is or was, or those of one organization."""
     return [Account(**row) for row in await connection.fetch(ACCOUNTS, organization)]
 
 
@@ -97,6 +115,14 @@ async def booked(connection: AnyConnection, account: str, ids: Sequence[str]) ->
     """Those of the balance transactions that were booked, by id."""
     rows = await connection.fetch(BOOKED, account, list(ids))
     return {row["id"]: Booked(**row) for row in rows}
+
+
+async def foreign_parts(
+    connection: AnyConnection, account: str, ids: Sequence[str]
+) -> dict[str, int]:
+    """What of these movements was found to be of others: net, by id."""
+    rows = await connection.fetch(FOREIGN_PARTS, account, list(ids))
+    return {row["id"]: row["net_minor"] for row in rows}
 
 
 async def booked_ids(
@@ -117,7 +143,7 @@ async def ledger_totals(connection: AnyConnection, organization: str) -> list[Le
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Something on its way: a gift's payment, whose intent (`object`) may be unknown."""
+    """Something on its way. The intent (`object`) of a gift's payment may be unknown."""
 
     organization: str
     account: str

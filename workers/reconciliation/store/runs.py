@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from topics.outbox import AnyConnection
-from workers.reconciliation.decisions import Figures, Line, Row
+from workers.reconciliation.comparison import Figures, Line, Row
 from workers.reconciliation.store.reading import Account
 
 LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reconciliation/' || $1, 0))"
