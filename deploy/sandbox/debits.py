@@ -4,10 +4,9 @@ A debit is `processing` until its bank has answered. The plain names answer a mi
 business clock, those with `Delayed` after five days; a `decline` is the bank's later no.
 """
 
-import hashlib
 from dataclasses import dataclass
 
-from deploy.sandbox.cards import Disputed
+from deploy.sandbox.cards import Disputed, fingerprint_of
 from deploy.sandbox.declines import Decline
 
 SOON_S = 60
@@ -61,7 +60,7 @@ class Debit:
     @property
     def fingerprint(self) -> str:
         """The name of this account on methods and charges; 16 hexadecimal digits."""
-        return hashlib.blake2b(f"{self.bank}{self.number}".encode(), digest_size=8).hexdigest()
+        return fingerprint_of(f"{self.bank}{self.number}")
 
 
 def _declined(code: str, message: str) -> Decline:

@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS timers (
     sequence INTEGER PRIMARY KEY, due INTEGER NOT NULL, kind TEXT NOT NULL,
     account TEXT NOT NULL, object TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS timers_due ON timers (due, sequence);
-CREATE INDEX IF NOT EXISTS timers_waiting ON timers (account, kind) WHERE due = 9007199254740992;
+CREATE INDEX IF NOT EXISTS timers_asked ON timers (account, kind, due);
 CREATE INDEX IF NOT EXISTS timers_of_object ON timers (object);
 CREATE TABLE IF NOT EXISTS account_links (
     token TEXT PRIMARY KEY, session TEXT UNIQUE, account TEXT NOT NULL, expires_at INTEGER NOT NULL,
