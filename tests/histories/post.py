@@ -55,6 +55,10 @@ class Post:
         """Nothing waits for a retry: what was held is still on its way."""
         return 0
 
+    def wake(self) -> int:
+        """The clock was moved: nothing waits for a time."""
+        return 0
+
     async def start(self) -> None:
         """Nothing to start."""
 
