@@ -21,6 +21,7 @@ from edge.donations.status import Donations
 from edge.exports.service import Exports
 from edge.health import Health
 from edge.ledger.service import MemberLedger
+from edge.payouts.service import PayoutBooks
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
@@ -34,6 +35,7 @@ from edge.routes.exports import ExportRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.ledger import LedgerRoutes
 from edge.routes.log import LogRoutes
+from edge.routes.payouts import PayoutRoutes
 from edge.routes.proofs import ProofRoutes
 from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
@@ -101,6 +103,7 @@ def build_app(settings: Settings) -> web.Application:
         ProofRoutes(Proofs(database, log), log.number),
         ExportRoutes(authentication, public, exports),
         LedgerRoutes(authentication, MemberLedger(database, directory, authorization, clock)),
+        PayoutRoutes(authentication, PayoutBooks(database, directory, authorization)),
         ReconciliationRoutes(authentication, Reconciliations(database, directory, authorization)),
         LogRoutes(log),
         HealthRoutes(health, settings.environment),
@@ -133,6 +136,7 @@ def _add_routes(
     proofs: ProofRoutes,
     exports: ExportRoutes,
     ledger: LedgerRoutes,
+    payouts: PayoutRoutes,
     reconciliation: ReconciliationRoutes,
     log: LogRoutes,
     health: HealthRoutes,
@@ -160,6 +164,12 @@ def _add_routes(
         ("GET", f"{_PROOF}/consistency", proofs.consistency),
         ("GET", f"{_MEMBER}/ledger", ledger.entries),
         ("GET", f"{_MEMBER}/ledger/entries/{{entry}}", ledger.entry),
+        ("GET", f"{_MEMBER}/payouts", payouts.list),
+        ("GET", f"{_MEMBER}/payouts/{{payout}}", payouts.show),
+        ("GET", f"{_MEMBER}/payouts/{{payout}}/items", payouts.items),
+        ("GET", f"{_MEMBER}/payouts/{{payout}}/items.csv", payouts.csv),
+        ("GET", f"{_MEMBER}/payout-settings", payouts.settings),
+        ("PATCH", f"{_MEMBER}/payout-settings", payouts.change_settings),
         ("GET", f"{_MEMBER}/reconciliation", reconciliation.show),
         ("GET", f"{_MEMBER}/reconciliation.csv", reconciliation.csv),
         ("GET", "/log/{log}/{path:.*}", log.file),

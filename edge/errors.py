@@ -59,6 +59,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "refund_not_found": ProblemKind(
         404, "No such refund", "Use the address that the 202 answer gave, with the same key."
     ),
+    "payout_not_found": ProblemKind(
+        404, "No such payout", "Give the `po_…` id of one of the organization's payouts."
+    ),
     "organization_not_found": ProblemKind(
         404, "No such public organization", "Check the organization's short name."
     ),
@@ -103,6 +106,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
+    ),
+    "payout_not_split": ProblemKind(
+        409,
+        "The payout waits for movements that are not booked yet",
+        "Ask again later; the payout's `waiting` tells since when.",
     ),
     "no_receipt": ProblemKind(
         409, "There will be no receipt", "The payment failed; a new attempt is a new donation."

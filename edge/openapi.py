@@ -18,6 +18,13 @@ from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
 from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
+from edge.payouts.models import (
+    Payout,
+    PayoutItemPage,
+    PayoutPage,
+    PayoutSettings,
+    PayoutSettingsChange,
+)
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.models import Reconciliation
@@ -25,11 +32,16 @@ from edge.refunds.models import Refund, RefundList, RefundRequest
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
-_RECEIVED: Final[tuple[type[BaseModel], ...]] = (DonationRequest, RefundRequest)
+_RECEIVED: Final[tuple[type[BaseModel], ...]] = (
+    DonationRequest,
+    PayoutSettingsChange,
+    RefundRequest,
+)
 _SENT: Final[tuple[type[BaseModel], ...]] = (
     *(Donation, Refund, RefundList, PublicOrganization),
     *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
     *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
+    *(Payout, PayoutPage, PayoutItemPage, PayoutSettings),
     Reconciliation,
 )
 

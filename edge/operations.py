@@ -11,6 +11,7 @@ from edge.operation import SLUG as _SLUG
 from edge.operation import WITH_KEY as _WITH_KEY
 from edge.operation import Operation
 from edge.operation import parameter as _parameter
+from edge.payouts.operations import PAYOUTS
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
@@ -131,6 +132,7 @@ OPERATIONS: Final = (
     *REFUNDS,
     *LEDGER,
     *EXPORTS,
+    *PAYOUTS,
     *RECONCILIATION,
     Operation(
         method="get",

@@ -20,6 +20,8 @@ SCOPES: Final[dict[str, str | None]] = {
     "exports": "scope_ledger_export",
     "ledger:read": None,
     "ledger:read_internal": "scope_ledger_read",
+    "payouts:read": "scope_payout_read",
+    "payouts:write": "scope_payout_manage",
     # The report tells all of an organization's money, as an export does.
     "reconciliation:read": "scope_ledger_export",
     "refunds:write": "scope_refund_create",
