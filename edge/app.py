@@ -1,13 +1,14 @@
 """The composition root of the edge: the only place where its parts meet."""
 
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
+from contracts import connect
 from edge import api_keys, idempotency, server
+from edge.accounts.service import AccountService
 from edge.authentication import Authentication
 from edge.authorization import Authorization, SpiceDB
 from edge.census.service import Censuses
@@ -28,7 +29,9 @@ from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
 from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
+from edge.routes.accounts import AccountRoutes
 from edge.routes.census import CensusRoutes
+from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
 from edge.routes.exports import ExportRoutes
@@ -41,19 +44,13 @@ from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
+from edge.routes.table import Routes, table
 from edge.routes.webhooks import WebhookRoutes
 from edge.settings import Settings
 from edge.waiting import Waiters
 from edge.webhooks.reception import Reception
 from edge.webhooks.tidying import Tidying
 from ledger.keys import derive
-
-_DONATIONS: Final = "/v1/donations"
-_PUBLIC: Final = "/v1/public/organizations/{slug}"
-_PROOF: Final = "/v1/public/log/{log}/proof"
-_MEMBER: Final = "/v1/organizations/{slug}"
-
-Handler = Callable[[web.Request], Any]
 
 
 class _Part(Protocol):
@@ -91,24 +88,32 @@ def build_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)
     fingerprint_key = derive(key, idempotency.PURPOSE)
-    _add_routes(
-        app,
-        DonationRoutes(authentication, service, donations, fingerprint_key),
-        RefundRoutes(authentication, refunds, fingerprint_key),
-        ReceiptRoutes(authentication, receipts),
-        WebhookRoutes(reception, "account", settings.stripe_account_secrets),
-        WebhookRoutes(reception, "connect", settings.stripe_connect_secrets),
-        PublicRoutes(public),
-        CensusRoutes(public, censuses),
-        ProofRoutes(Proofs(database, log), log.number),
-        ExportRoutes(authentication, public, exports),
-        LedgerRoutes(authentication, MemberLedger(database, directory, authorization, clock)),
-        PayoutRoutes(authentication, PayoutBooks(database, directory, authorization)),
-        ReconciliationRoutes(authentication, Reconciliations(database, directory, authorization)),
-        LogRoutes(log),
-        HealthRoutes(health, settings.environment),
-        DocumentationRoutes(settings.url),
+    accounts = AccountService(database, directory, authorization, changes, key)
+    routes = Routes(
+        accounts=AccountRoutes(authentication, accounts, fingerprint_key),
+        connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
+        donations=DonationRoutes(authentication, service, donations, fingerprint_key),
+        refunds=RefundRoutes(authentication, refunds, fingerprint_key),
+        receipts=ReceiptRoutes(authentication, receipts),
+        webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),
+        connect_webhooks=WebhookRoutes(reception, "connect", settings.stripe_connect_secrets),
+        public=PublicRoutes(public),
+        census=CensusRoutes(public, censuses),
+        proofs=ProofRoutes(Proofs(database, log), log.number),
+        exports=ExportRoutes(authentication, public, exports),
+        ledger=LedgerRoutes(
+            authentication, MemberLedger(database, directory, authorization, clock)
+        ),
+        payouts=PayoutRoutes(authentication, PayoutBooks(database, directory, authorization)),
+        reconciliation=ReconciliationRoutes(
+            authentication, Reconciliations(database, directory, authorization)
+        ),
+        log=LogRoutes(log),
+        health=HealthRoutes(health, settings.environment),
+        documentation=DocumentationRoutes(settings.url),
     )
+    for method, path, handler in table(routes):
+        app.router.add_route(method, path, handler, expect_handler=server.meet_expectation)
     parts: list[_Part] = [listener, service, reception, Tidying(database), health]
     _add_life(app, database, health, log, changes, parts)
     return app
@@ -120,69 +125,12 @@ def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -
         directory.is_caching = is_listening
         changes.wake_all()
 
-    channels = {"edge_directory": lambda _: directory.forget(), "donations": changes.wake}
+    channels = {
+        "edge_directory": lambda _: directory.forget(),
+        "donations": changes.wake,
+        "accounts": changes.wake,
+    }
     return Listener(settings.postgres, channels, on_gap=after_gap)
-
-
-def _add_routes(
-    app: web.Application,
-    donations: DonationRoutes,
-    refunds: RefundRoutes,
-    receipts: ReceiptRoutes,
-    webhooks: WebhookRoutes,
-    connect_webhooks: WebhookRoutes,
-    public: PublicRoutes,
-    census: CensusRoutes,
-    proofs: ProofRoutes,
-    exports: ExportRoutes,
-    ledger: LedgerRoutes,
-    payouts: PayoutRoutes,
-    reconciliation: ReconciliationRoutes,
-    log: LogRoutes,
-    health: HealthRoutes,
-    documentation: DocumentationRoutes,
-) -> None:
-    table: tuple[tuple[str, str, Handler], ...] = (
-        ("POST", _DONATIONS, donations.create),
-        ("GET", f"{_DONATIONS}/{{donation}}", donations.show),
-        ("GET", f"{_DONATIONS}/{{donation}}/receipt", receipts.show),
-        ("POST", "/v1/webhooks/stripe", webhooks.receive),
-        ("POST", "/v1/webhooks/stripe/connect", connect_webhooks.receive),
-        ("POST", f"{_DONATIONS}/{{donation}}/refunds", refunds.create),
-        ("GET", f"{_DONATIONS}/{{donation}}/refunds", refunds.of_gift),
-        ("GET", "/v1/refunds/{refund}", refunds.show),
-        ("GET", _PUBLIC, public.organization),
-        ("GET", f"{_PUBLIC}/ledger", public.entries),
-        ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}", public.entry),
-        ("GET", f"{_PUBLIC}/ledger/entries/{{entry}}/openings", public.openings),
-        ("GET", f"{_PUBLIC}/ledger/export", exports.public),
-        ("GET", f"{_PUBLIC}/ledger/export/manifest", exports.public_manifest),
-        ("GET", f"{_MEMBER}/ledger/export", exports.member),
-        ("GET", f"{_MEMBER}/ledger/export/manifest", exports.member_manifest),
-        ("GET", f"{_PUBLIC}/ledger/census", census.show),
-        ("GET", f"{_PROOF}/inclusion", proofs.inclusion),
-        ("GET", f"{_PROOF}/consistency", proofs.consistency),
-        ("GET", f"{_MEMBER}/ledger", ledger.entries),
-        ("GET", f"{_MEMBER}/ledger/entries/{{entry}}", ledger.entry),
-        ("GET", f"{_MEMBER}/payouts", payouts.list),
-        ("GET", f"{_MEMBER}/payouts/{{payout}}", payouts.show),
-        ("GET", f"{_MEMBER}/payouts/{{payout}}/items", payouts.items),
-        ("GET", f"{_MEMBER}/payouts/{{payout}}/items.csv", payouts.csv),
-        ("GET", f"{_MEMBER}/payout-settings", payouts.settings),
-        ("PATCH", f"{_MEMBER}/payout-settings", payouts.change_settings),
-        ("GET", f"{_MEMBER}/reconciliation", reconciliation.show),
-        ("GET", f"{_MEMBER}/reconciliation.csv", reconciliation.csv),
-        ("GET", "/log/{log}/{path:.*}", log.file),
-        ("GET", "/livez", health.live),
-        ("GET", "/readyz", health.ready),
-        ("GET", "/metrics", health.metrics),
-        ("GET", "/version", health.version),
-        ("GET", "/openapi.json", documentation.openapi),
-        ("GET", "/problems", documentation.problems),
-        ("GET", "/problems/{code}", documentation.problem),
-    )
-    for method, path, handler in table:
-        app.router.add_route(method, path, handler, expect_handler=server.meet_expectation)
 
 
 def _add_life(

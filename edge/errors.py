@@ -71,6 +71,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "size_not_published": ProblemKind(
         404, "The log has no such size yet", "Ask for a size up to that of the newest checkpoint."
     ),
+    "request_not_found": ProblemKind(
+        404, "No such request", "Use the address that the 202 answer gave, with the same key."
+    ),
     "entry_not_found": ProblemKind(
         404, "The organization has no such entry", "Give the `ent_…` id of one of its entries."
     ),
@@ -104,6 +107,14 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "exceeds_refundable": ProblemKind(
         409, "That much is not left of the gift", "Refund at most `refundable_amount_minor`."
     ),
+    "account_exists": ProblemKind(
+        409,
+        "The organization has an account at Stripe",
+        "Send `replace: true` to move to a new one.",
+    ),
+    "account_missing": ProblemKind(
+        409, "The organization has no account at Stripe", "Ask for an account first."
+    ),
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
     ),
@@ -114,6 +125,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "no_receipt": ProblemKind(
         409, "There will be no receipt", "The payment failed; a new attempt is a new donation."
+    ),
+    "link_expired": ProblemKind(
+        410, "The link is too old", "Ask the organization's people for a new link."
     ),
     "body_too_large": ProblemKind(413, "The body is too large", "Send less than the limit named."),
     "unsupported_media_type": ProblemKind(
@@ -140,6 +154,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "currency_not_accepted": ProblemKind(
         422, "The organization does not take this currency", "Give in a currency of its funds."
     ),
+    "country_not_supported": ProblemKind(
+        422, "Stripe makes no accounts in this country", "Give the country of the organization."
+    ),
     "idempotency_key_reused": ProblemKind(
         422,
         "The Idempotency-Key belongs to another request",
@@ -147,6 +164,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "internal": ProblemKind(
         500, "Something went wrong here", "Try again with the same Idempotency-Key; tell us the id."
+    ),
+    "stripe_refused": ProblemKind(
+        502, "Stripe does not let us do that now", "Tell us the request's id: it is ours to mend."
     ),
     "unavailable": ProblemKind(
         503, "Not available for a moment", "Try again with the same Idempotency-Key."

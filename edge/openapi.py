@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from edge.accounts.models import AccountCreation, AccountRequest, LinkCreation, StripeAccount
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
@@ -33,25 +34,24 @@ from edge.refunds.models import Refund, RefundList, RefundRequest
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
 _RECEIVED: Final[tuple[type[BaseModel], ...]] = (
-    DonationRequest,
-    PayoutSettingsChange,
-    RefundRequest,
+    *(AccountCreation, DonationRequest, LinkCreation, PayoutSettingsChange, RefundRequest),
 )
 _SENT: Final[tuple[type[BaseModel], ...]] = (
-    *(Donation, Refund, RefundList, PublicOrganization),
+    *(Donation, Refund, RefundList, PublicOrganization, AccountRequest, StripeAccount),
     *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
     *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
     *(Payout, PayoutPage, PayoutItemPage, PayoutSettings),
     Reconciliation,
 )
 
+_DESCRIPTIONS: Final = {200: "Done.", 201: "Made.", 202: "Accepted.", 303: "See there."}
 _HEADERS: Final = {
     "Amply-Entries": "How many entries the whole copy has.",
     "Content-Disposition": "A file name.",
     "Content-Location": "The address of exactly this copy; with `offset` it continues.",
     "ETag": "Of these bytes.",
-    "Idempotent-Replayed": "`true` when an earlier request with this key made it.",
-    "Location": "Where what was made is.",
+    "Idempotent-Replayed": "`true` when an earlier request with this key did it.",
+    "Location": "Where to look.",
     "Preference-Applied": "The preference that was honoured.",
     "X-Request-Id": "Name it when you ask us about a request.",
 }
@@ -142,13 +142,18 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": list(operation.parameters),
         "responses": {
             str(operation.status): {
-                "description": "Done." if operation.status == 200 else "Accepted.",
+                "description": _DESCRIPTIONS[operation.status],
                 "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
                 "content": content,
             },
             **_problems(operation.problems),
         },
     }
+    if operation.status == 201:
+        described["responses"]["202"] = {
+            "description": "Accepted; see Location.",
+            "content": content,
+        }
     if "ETag" in operation.headers:
         described["responses"]["304"] = {"description": "Not changed."}
     if operation.scope:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from edge.accounts.operations import ACCOUNTS
 from edge.census.models import CensusProof
 from edge.donations.models import Donation, DonationRequest
 from edge.exports.operations import EXPORTS
@@ -130,6 +131,7 @@ OPERATIONS: Final = (
         problems=("organization_not_found", "query_not_accepted", *_ALWAYS),
     ),
     *REFUNDS,
+    *ACCOUNTS,
     *LEDGER,
     *EXPORTS,
     *PAYOUTS,

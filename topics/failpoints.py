@@ -19,6 +19,7 @@ Step = Literal[
     "relay.deleted",
     "runtime.before_commit",
     "runtime.committed",
+    "accounts.answered",
     "payments.answered",
     "payments.refunded",
     "payouts.created",

@@ -9,8 +9,16 @@ import orjson
 from contracts.accounts import AccountRequested
 from contracts.message import Envelope
 from topics.outbox import AnyConnection
-from workers.accounts.decisions import Looked, Refusal, RefusalCode
-from workers.gateways.database import Pool
+from workers.accounts.decisions import (
+    Creation,
+    Done,
+    Known,
+    Looked,
+    Outcome,
+    Refusal,
+    RefusalCode,
+)
+from workers.gateways.database import Pool, tenant
 from workers.gateways.stripe_objects import AccessRevoked
 
 NOW: Final = "SELECT clock_timestamp()"
@@ -79,9 +87,32 @@ RETIRE: Final = """
     UPDATE accounts.accounts SET stage = 'retired', changed_at = clock_timestamp()
     WHERE organization = $1 AND stage = 'current' RETURNING account
 """
+KNOWN: Final = """
+    SELECT account, stage, authorized, details_submitted FROM accounts.accounts
+    WHERE organization = $1 ORDER BY created_at, account
+"""
+BEGIN: Final = """
+    INSERT INTO accounts.creations (organization, number, country)
+    SELECT $1, count(*) + 1, $2 FROM accounts.creations
+        WHERE organization = $1 AND account IS NOT NULL
+    ON CONFLICT (organization, number) DO NOTHING
+"""
+BEGUN: Final = """
+    SELECT number, country, begun_at FROM accounts.creations
+    WHERE organization = $1 AND account IS NULL
+"""
+BEGIN_AGAIN: Final = """
+    UPDATE accounts.creations SET country = $3, begun_at = now()
+    WHERE organization = $1 AND number = $2 AND account IS NULL
+    RETURNING number, country, begun_at
+"""
+MADE: Final = """
+    UPDATE accounts.creations SET account = $3 WHERE organization = $1 AND number = $2
+"""
 SETTLE: Final = """
-    INSERT INTO accounts.requests (request, organization, action, outcome, code, account)
-    VALUES ($1, $2, $3, $4, $5, $6)
+    INSERT INTO accounts.requests
+        (request, organization, action, outcome, code, account, url, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (request, organization) DO NOTHING
 """
 
@@ -119,20 +150,53 @@ async def retire(connection: AnyConnection, organization: str) -> str | None:
     return account
 
 
+async def known(pool: Pool, organization: str) -> list[Known]:
+    """The organization's accounts, oldest first."""
+    async with tenant(pool, organization) as connection:
+        return [Known(**row) for row in await connection.fetch(KNOWN, organization)]
+
+
+async def begin(pool: Pool, organization: str, country: str) -> Creation:
+    """Note that Stripe is about to be asked for an account, or how it was asked before."""
+    async with tenant(pool, organization) as connection:
+        await connection.execute(BEGIN, organization, country)
+        row = await connection.fetchrow(BEGUN, organization)
+        assert row is not None
+        return Creation(**row)
+
+
+async def begin_again(pool: Pool, organization: str, number: int, country: str) -> Creation | None:
+    """Begin anew, nothing having come of it so far; None when something has meanwhile."""
+    async with tenant(pool, organization) as connection:
+        row = await connection.fetchrow(BEGIN_AGAIN, organization, number, country)
+    return Creation(**row) if row is not None else None
+
+
+async def keep_made(pool: Pool, organization: str, number: int, looked: Looked) -> None:
+    """Keep an account at once, so that what follows finds it whatever becomes of this batch."""
+    async with tenant(pool, organization) as connection:
+        await connection.execute(MADE, organization, number, looked.account)
+        await connection.execute(ADOPT, looked.account, organization)
+        await keep(connection, organization, looked)
+
+
 async def settle(
-    connection: AnyConnection,
-    message: Envelope[AccountRequested],
-    outcome: str | Refusal | None,
+    connection: AnyConnection, message: Envelope[AccountRequested], outcome: Outcome
 ) -> None:
-    """Keep what came of a request: the account that it was about, or a refusal."""
+    """Keep what came of a request."""
     body = message.body
-    refusal = outcome if isinstance(outcome, Refusal) else None
+    refused = isinstance(outcome, Refusal)
+    url, expires_at = None, None
+    if isinstance(outcome, Done) and outcome.link is not None:
+        url, expires_at = outcome.link
     await connection.execute(
         SETTLE,
         body.request,
         message.organization,
         body.action,
-        "refused" if refusal else "done",
-        refusal.code if refusal else None,
-        body.account if refusal else outcome,
+        "refused" if refused else "done",
+        outcome.code if isinstance(outcome, Refusal) else None,
+        outcome.account if isinstance(outcome, Done) else body.account,
+        url,
+        expires_at,
     )

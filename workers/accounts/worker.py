@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from contracts.accounts import AccountRequested
+from contracts.identifiers import caused_id, type_id
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics import registry
-from workers.accounts import decisions, store
-from workers.accounts.decisions import Looked, Refusal
+from topics.failpoints import reach
+from workers.accounts import decisions, requests, store
+from workers.accounts.decisions import Done, Looked, Outcome, Refusal
 from workers.accounts.resources import Accounts, open_accounts
-from workers.gateways.stripe_objects import AccessRevoked
-from workers.runtime.worker import Act, Refused, Transaction, Worker
+from workers.runtime.worker import Act, Transaction, Worker
 
 
 async def look(message: Envelope[StripeEventReceived], accounts: Accounts) -> Looked | None:
@@ -32,41 +33,47 @@ async def record_looks(
             await store.keep(transaction.connection, message.organization, looked)
 
 
-Outcome = Looked | Refusal | None
-
-
 async def act(message: Envelope[AccountRequested], accounts: Accounts) -> Outcome:
     """Do at Stripe what a request asks for."""
-    body = message.body
-    if body.action == "retire":
-        return None
-    if body.account is None:
-        raise Refused("account_missing", f"{body.action} needs an account")
-    looked = await accounts.look(body.account)
-    if body.action == "adopt" and isinstance(looked.seen, AccessRevoked):
-        return Refusal("account_unavailable")
-    return looked
+    outcome = await requests.ACTIONS[message.body.action](message, accounts)
+    reach("accounts.answered")
+    return outcome
 
 
 async def record_outcomes(
     outcomes: Sequence[tuple[Envelope[AccountRequested], Outcome]], transaction: Transaction
 ) -> None:
-    """Keep what came of requests."""
-    connection = transaction.connection
+    """Keep what came of requests; look again at what was made."""
     for message, outcome in outcomes:
-        organization, body = message.organization, message.body
-        answer: str | Refusal | None = body.account
-        if isinstance(outcome, Refusal):
-            answer = outcome
-        elif body.action == "retire":
-            answer = await store.retire(connection, organization) or Refusal("account_missing")
-        elif body.action == "adopt":
-            assert body.account is not None
-            code = await store.adopt(connection, organization, body.account)
-            answer = Refusal(code) if code else body.account
-        if isinstance(outcome, Looked) and not isinstance(answer, Refusal):
-            await store.keep(connection, organization, outcome)
-        await store.settle(connection, message, answer)
+        settled = await _apply(message, outcome, transaction)
+        await store.settle(transaction.connection, message, settled)
+        if isinstance(settled, Done) and message.body.action in ("create", "replace"):
+            _look_again(message, settled, transaction)
+
+
+async def _apply(
+    message: Envelope[AccountRequested], outcome: Outcome, transaction: Transaction
+) -> Outcome:
+    connection, organization = transaction.connection, message.organization
+    if isinstance(outcome, Refusal):
+        return outcome
+    if message.body.action == "retire":
+        account = await store.retire(connection, organization)
+        return Done(account) if account else Refusal("account_missing")
+    if message.body.action == "adopt" and outcome.account is not None:
+        code = await store.adopt(connection, organization, outcome.account)
+        if code is not None:
+            return Refusal(code)
+    if outcome.look is not None:
+        await store.keep(connection, organization, outcome.look)
+    return outcome
+
+
+def _look_again(message: Envelope[AccountRequested], done: Done, transaction: Transaction) -> None:
+    """Events that came before the account was known here led nowhere."""
+    request = type_id("areq", caused_id(message.id, "look again"))
+    body = AccountRequested(request=request, action="look", account=done.account)
+    transaction.send(registry.ACCOUNTS_REQUESTED, body, cause=message)
 
 
 WORKER = Worker(

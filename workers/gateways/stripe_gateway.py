@@ -128,7 +128,7 @@ class StripeGateway:
         except AmountNotRepresentableError as error:
             raise Refused("currency_not_supported", str(error)) from error
 
-    async def ask(self, method: str, path: str, account: str | None, **parameters: Any) -> Any:
+    async def ask(self, method: str, path: str, account: str | None, /, **parameters: Any) -> Any:
         """One call on a connected account, or the platform (None); the answer as parsed JSON.
 
         A final no stays the library's error (CardError, PermissionError, InvalidRequestError), as

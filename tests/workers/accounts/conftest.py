@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,21 @@ from workers.accounts.worker import WORKER
 
 
 @pytest.fixture
-async def accounts(bench: Bench, sandbox: Sandbox) -> AsyncIterator[Accounts]:
-    settings = {**sandbox.settings, "AMPLY_POSTGRES": bench.role_dsn("accounts")}
+async def accounts(
+    bench: Bench, sandbox: Sandbox, master_key_file: Path
+) -> AsyncIterator[Accounts]:
+    settings = {
+        **sandbox.settings,
+        "AMPLY_POSTGRES": bench.role_dsn("accounts"),
+        "AMPLY_MASTER_KEY": str(master_key_file),
+        "AMPLY_URL": URL,
+    }
     async with open_accounts(settings) as opened:
         yield opened
     await sandbox.ask("DELETE", "/_sandbox/faults")
+
+
+URL = "https://amply.test"
 
 
 class Scene:

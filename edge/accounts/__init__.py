@@ -1,0 +1,1 @@
+"""An organization's account at Stripe: asked for, set up, shown, left for another."""

@@ -1,0 +1,195 @@
+"""Asking for what must be done at Stripe, and waiting for it: the edge has no key of Stripe's.
+
+A request is durable before it is answered, as a gift is: one transaction stores it under its
+Idempotency-Key and queues the command. What comes of it is read from the accounts worker's table.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from contracts.accounts import AccountAction, AccountRequested
+from contracts.identifiers import random_id, type_id
+from contracts.message import Envelope
+from edge.accounts import decisions, store
+from edge.authorization import Authorization, Question
+from edge.database.pool import Database
+from edge.directory.directory import Directory
+from edge.directory.records import ApiKey, Organization
+from edge.donations import store as requests
+from edge.errors import ProblemError
+from edge.times import spell_time
+from edge.waiting import Waiters
+from ledger import keys
+from topics import outbox
+from topics.codec import Record
+from topics.registry import ACCOUNTS_REQUESTED
+
+_SENDER: Final = "edge"
+#: The purpose of the key under which the accounts worker encrypts links.
+_LINK: Final = "account-link"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request as it came: who sends it, about whom, under which Idempotency-Key."""
+
+    api_key: ApiKey
+    organization: Organization
+    route: str
+    idempotency_key: str
+    fingerprint: bytes
+    action: AccountAction
+    country: str | None = None
+
+
+class AccountService:
+    """Requests about accounts, and the accounts themselves."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        authorization: Authorization,
+        waiters: Waiters[str],
+        master_key: bytes,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._authorization = authorization
+        self._waiters = waiters
+        self._link_key = keys.derive(master_key, _LINK)
+
+    async def organization(self, key: ApiKey, slug: str, permission: str) -> Organization:
+        """The organization, when this key has the permission there; ProblemError 404 or 403."""
+        organization = await self._directory.organization(slug) if "_" not in slug else None
+        if organization is None:
+            raise ProblemError("organization_not_found")
+        question = Question(f"organization:{organization.id}", permission, f"api_key:{key.id}")
+        refusal = ProblemError(
+            "permission_denied", f"This key may not do that for the account of {slug}."
+        )
+        await self._authorization.require(question, refusal)
+        return organization
+
+    async def submit(self, submission: Submission) -> tuple[str, bool]:
+        """The request's id, and whether it was made before; ProblemError 422 for another one."""
+        request, record = _command(
+            submission.organization.id, submission.action, country=submission.country
+        )
+        sender = submission.api_key
+        key = (
+            *(sender.organization, sender.environment, submission.route),
+            submission.idempotency_key,
+        )
+        scope = {sender.organization, submission.organization.id}
+        async with self._database.transaction(sorted(scope)) as connection:
+            row = (*key, submission.fingerprint, request, sender.id, b"")
+            if await requests.claim(connection, [row]):
+                await outbox.queue(connection, [record])
+                return request, False
+            earlier = await requests.find_request(connection, key)
+        assert earlier is not None
+        if not hmac.compare_digest(earlier["fingerprint"], submission.fingerprint):
+            raise ProblemError("idempotency_key_reused")
+        return str(earlier["donation"]), True
+
+    async def command(
+        self, organization: str, action: AccountAction, account: str | None = None
+    ) -> str:
+        """Ask for something in nobody's name but that of a token's holder; the request's id."""
+        request, record = _command(organization, action, account=account)
+        async with self._database.transaction([organization]) as connection:
+            await outbox.queue(connection, [record])
+        return request
+
+    async def outcome(
+        self, organization: str, request: str, wait_s: float
+    ) -> dict[str, Any] | None:
+        """What came of a request by now, or within `wait_s`; None while it is pending."""
+        return await self._waiters.until(
+            request,
+            lambda: self._outcome(organization, request),
+            lambda found: found is not None,
+            wait_s,
+        )
+
+    async def asked(self, key: ApiKey, organization: str, request: str) -> dict[str, Any]:
+        """A request of this key's organization; ProblemError 404 when there is none such."""
+        found = await self._outcome(organization, request)
+        async with self._database.transaction([key.organization]) as connection:
+            if not await store.is_asked(connection, key.organization, request):
+                raise ProblemError("request_not_found")
+        return found or pending(request)
+
+    async def accounts(self, organization: str, wait_s: float = 0) -> dict[str, Any]:
+        """The organization's accounts; with `wait_s` once the current one is active."""
+        return await self._waiters.until(
+            organization,
+            lambda: self._accounts(organization),
+            lambda found: found["state"] == "active",
+            wait_s,
+        )
+
+    async def _accounts(self, organization: str) -> dict[str, Any]:
+        async with self._database.transaction([organization]) as connection:
+            rows = await store.accounts(connection, organization)
+        return decisions.resource_of(organization, [dict(row) for row in rows])
+
+    async def _outcome(self, organization: str, request: str) -> dict[str, Any] | None:
+        async with self._database.transaction([organization]) as connection:
+            row = await store.outcome(connection, organization, request)
+        if row is None:
+            return None
+        url = None
+        if row["url"] is not None:
+            url = keys.decrypt(self._link_key, row["url"], request.encode()).decode()
+        return {
+            **pending(request),
+            "status": row["outcome"],
+            "code": row["code"],
+            "account": row["account"],
+            "url": url,
+            "expires_at": spell_time(row["expires_at"]) if row["expires_at"] else None,
+        }
+
+
+def pending(request: str) -> dict[str, Any]:
+    """A request that nothing came of yet."""
+    empty = dict.fromkeys(("code", "account", "url", "expires_at"))
+    return {"id": request, "object": "account_request", "status": "pending", **empty}
+
+
+def refusal_of(outcome: dict[str, Any]) -> ProblemError:
+    """The problem that a refused request is answered with."""
+    refusals = {
+        "account_exists": ProblemError("account_exists"),
+        "account_missing": ProblemError("account_missing"),
+        "account_unavailable": ProblemError("account_unavailable"),
+        "country_not_supported": ProblemError("country_not_supported", param="country"),
+        "request_expired": ProblemError("unavailable", headers={"Retry-After": "5"}),
+    }
+    return refusals.get(outcome["code"]) or ProblemError("stripe_refused")
+
+
+def _command(
+    organization: str,
+    action: AccountAction,
+    *,
+    country: str | None = None,
+    account: str | None = None,
+) -> tuple[str, Record]:
+    now = datetime.now(UTC)
+    identifier = random_id(now)
+    request = type_id("areq", identifier)
+    body = AccountRequested(request=request, action=action, country=country, account=account)
+    message = Envelope(
+        id=identifier,
+        type=ACCOUNTS_REQUESTED.name,
+        time=now,
+        organization=organization,
+        cause=None,
+        body=body,
+    )
+    return request, outbox.prepare(_SENDER, ACCOUNTS_REQUESTED, message)

@@ -1,0 +1,135 @@
+"""`/v1/organizations/{slug}/stripe-account`: an organization's account at Stripe."""
+
+import re
+from typing import Any, Final
+
+from aiohttp import web
+
+from contracts.accounts import AccountAction
+from edge import idempotency, json_body
+from edge.accounts.models import AccountCreation, LinkCreation
+from edge.accounts.service import AccountService, Submission, pending, refusal_of
+from edge.authentication import Authentication
+from edge.directory.records import ApiKey, Organization
+from edge.errors import ProblemError
+from edge.http import (
+    SUBJECTS,
+    json_response,
+    read_body,
+    refuse_query,
+    require_json,
+    tagged,
+    wait_preferred,
+)
+
+READ: Final = "accounts:read"
+WRITE: Final = "accounts:write"
+BODY_BYTES_MAX: Final = 4096
+_REQUEST: Final = re.compile(r"areq_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_OWN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Prefer"}
+
+
+class AccountRoutes:
+    """Handlers; each needs a key with the right scope and permission."""
+
+    def __init__(
+        self, authentication: Authentication, service: AccountService, fingerprint_key: bytes
+    ) -> None:
+        self._authentication = authentication
+        self._service = service
+        self._fingerprint_key = fingerprint_key
+
+    async def create(self, request: web.Request) -> web.Response:
+        """201 with the account that was made, 202 while Stripe has not answered."""
+        key, organization = await self._writer(request)
+        body = await self._body(request)
+        asked = json_body.validate(AccountCreation, body)
+        action: AccountAction = "replace" if asked.replace else "create"
+        return await self._submit(request, key, organization, action, body, asked.country)
+
+    async def link(self, request: web.Request) -> web.Response:
+        """201 with a fresh link, 202 while Stripe has not answered."""
+        key, organization = await self._writer(request)
+        body = await self._body(request)
+        asked = json_body.validate(LinkCreation, body)
+        action: AccountAction = "update" if asked.type == "update" else "onboard"
+        return await self._submit(request, key, organization, action, body)
+
+    async def retire(self, request: web.Request) -> web.Response:
+        """200 once the account is out of use: no new gifts go to it."""
+        key, organization = await self._writer(request)
+        return await self._submit(request, key, organization, "retire", {})
+
+    async def show(self, request: web.Request) -> web.Response:
+        """The account; with `Prefer: wait=N` as soon as it is active."""
+        key = await self._authentication.key_of(request, READ)
+        refuse_query(request)
+        organization = await self._reader(request, key)
+        wait_s = wait_preferred(request)
+        shown = await self._service.accounts(organization.id, wait_s or 0)
+        return tagged(request, json_response(shown, headers=_headers(wait_s)))
+
+    async def show_request(self, request: web.Request) -> web.Response:
+        """What came of a request that was answered 202."""
+        key = await self._authentication.key_of(request, READ)
+        refuse_query(request)
+        organization = await self._reader(request, key)
+        identifier = request.match_info["request"]
+        if not _REQUEST.fullmatch(identifier):
+            raise ProblemError("request_not_found")
+        wait_s = wait_preferred(request)
+        await self._service.outcome(organization.id, identifier, wait_s or 0)
+        shown = await self._service.asked(key, organization.id, identifier)
+        return json_response(shown, headers=_headers(wait_s) | {"Cache-Control": "no-store"})
+
+    async def _writer(self, request: web.Request) -> tuple[ApiKey, Organization]:
+        key = await self._authentication.key_of(request, WRITE)
+        refuse_query(request)
+        slug = request.match_info["slug"]
+        return key, await self._service.organization(key, slug, "manage_stripe_account")
+
+    async def _reader(self, request: web.Request, key: ApiKey) -> Organization:
+        slug = request.match_info["slug"]
+        return await self._service.organization(key, slug, "view_stripe_account")
+
+    async def _body(self, request: web.Request) -> dict[str, Any]:
+        require_json(request)
+        return json_body.parse(await read_body(request, BODY_BYTES_MAX))
+
+    async def _submit(
+        self,
+        request: web.Request,
+        key: ApiKey,
+        organization: Organization,
+        action: AccountAction,
+        body: dict[str, Any],
+        country: str | None = None,
+    ) -> web.Response:
+        idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
+        assert request.match_info.route.resource is not None
+        route = f"{request.method} {request.match_info.route.resource.canonical}"
+        fingerprint = idempotency.fingerprint(
+            self._fingerprint_key, request.method, request.path, "", body
+        )
+        submission = Submission(
+            key, organization, route, idempotency_key, fingerprint, action, country
+        )
+        identifier, is_replay = await self._service.submit(submission)
+        request[SUBJECTS] = {"account_request": identifier}
+        wait_s = wait_preferred(request)
+        outcome = await self._service.outcome(organization.id, identifier, wait_s or 0)
+        if outcome is not None and outcome["status"] == "refused":
+            raise refusal_of(outcome)
+        place = f"/v1/organizations/{organization.slug}/stripe-account/requests/{identifier}"
+        headers = {"Location": place, "Vary": "Authorization, Prefer"}
+        if wait_s is not None:
+            headers["Preference-Applied"] = f"wait={wait_s}"
+        if is_replay:
+            headers["Idempotent-Replayed"] = "true"
+        done = 200 if request.method == "DELETE" else 201
+        status = 202 if outcome is None else done
+        return json_response(outcome or pending(identifier), status=status, headers=headers)
+
+
+def _headers(wait_s: int | None) -> dict[str, str]:
+    return _OWN if wait_s is None else {**_OWN, "Preference-Applied": f"wait={wait_s}"}
