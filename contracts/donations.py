@@ -10,6 +10,8 @@ from contracts.money import AmountMinor, Currency
 
 Visibility = Literal["public_full", "public_aggregated", "delayed_public", "internal_only"]
 
+PaymentMethodId = Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
+
 
 class SealedDonor(Body):
     """Who gave, sealed at the edge: a commitment for the ledger and a ciphertext for the opening.
@@ -27,7 +29,9 @@ class DonationRequested(Body):
     """A gift was promised (202 was answered); no money has moved.
 
     `amount_minor` is the gift, `charge_amount_minor` what the donor pays: more than the gift when
-    the donor covers the processor's estimated fee.
+    the donor covers the estimated fees. `payment_method` None: the donor confirms on the client.
+    `fund_currency` is what the fund holds (None: `currency`), `platform_fee_minor` the platform's
+    share of the charge, in `currency`.
     """
 
     donation: DonationId
@@ -36,8 +40,10 @@ class DonationRequested(Body):
     charge_amount_minor: AmountMinor
     currency: Currency
     covers_fee: bool
-    payment_method: Annotated[str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,200}$")]
+    payment_method: PaymentMethodId | None
     collected_by: ApiKeyId
     visibility: Visibility
     public_after: datetime | None
     donor: SealedDonor | None
+    fund_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    platform_fee_minor: Annotated[int, Field(strict=True, ge=0)] = 0

@@ -1,14 +1,10 @@
 """Money is an integer count of a currency's minor unit (ISO 4217), never a float."""
 
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 AMOUNT_MINOR_MAX: Final = 10**12
-
-#: ISO 4217 exponents of the currencies that Amply takes. Stripe's own table, which differs from
-#: ISO for some currencies, belongs to the Stripe gateway.
-EXPONENTS: Final = {"CHF": 2, "EUR": 2, "GBP": 2, "USD": 2}
 
 #: ISO 4217's exponents other than 2: every currency that a ledger may hold, taken by Amply or not.
 _EXPONENTS_OF_ISO: Final = {
@@ -17,8 +13,43 @@ _EXPONENTS_OF_ISO: Final = {
     "UGX": 0, "UYI": 0, "UYW": 4, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
 }  # fmt: skip
 
-Currency = Literal["CHF", "EUR", "GBP", "USD"]
-assert set(get_args(Currency)) == set(EXPONENTS)
+#: The currencies that Stripe charges in (Stripe, "Supported currencies", as of 2026-10-28), with
+#: ISO 4217's exponents. Stripe's own scale, which differs for some, belongs to the Stripe gateway.
+_CHARGED: Final = """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN
+    BZD CAD CDF CHF CLP CNY COP CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD
+    GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK
+    LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD
+    OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SEK SGD SHP SLE SOS SRD STD
+    SZL THB TJS TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VND VUV WST XAF XCD XOF XPF YER ZAR
+    ZMW
+"""
+EXPONENTS: Final = {code: _EXPONENTS_OF_ISO.get(code, 2) for code in _CHARGED.split()}
+
+#: Stripe's page lists them rarely: a deployment takes them only when it names them.
+THREE_DECIMAL: Final = frozenset(code for code, digits in EXPONENTS.items() if digits == 3)
+
+#: What a deployment takes unless it says otherwise.
+STANDARD: Final = frozenset(EXPONENTS) - THREE_DECIMAL
+
+_STEPS: Final = {"MGA": 100} | dict.fromkeys(sorted(THREE_DECIMAL), 10)
+
+
+def charge_step(currency: str) -> int:
+    """What a charge must divide by, in ISO minor units: Stripe takes no smaller fraction."""
+    return _STEPS.get(currency, 1)
+
+
+def _known(currency: str) -> str:
+    if currency not in EXPONENTS:
+        raise ValueError("Stripe charges in no such currency")
+    return currency
+
+
+#: One of EXPONENTS.
+Currency = Annotated[
+    str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(EXPONENTS)})
+]
 
 #: What a donor gives, in minor units: a positive integer, at most 10^12.
 AmountMinor = Annotated[int, Field(strict=True, gt=0, le=AMOUNT_MINOR_MAX)]

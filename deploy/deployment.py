@@ -40,7 +40,10 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "payments": (
         ("workers", "payments"),
         "payments",
-        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT", *_STRIPE),
+        (
+            *("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT"),
+            *("AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE),
+        ),
     ),
     "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
     "donations": (("workers", "donations"), "donations", ("AMPLY_KAFKA",)),
@@ -82,6 +85,8 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
             "AMPLY_PUBLIC",
             "AMPLY_STRIPE_ACCOUNT_SECRETS",
             "AMPLY_STRIPE_CONNECT_SECRETS",
+            "AMPLY_STRIPE_PUBLISHABLE_KEY",
+            "AMPLY_CURRENCIES",
             "AMPLY_URL",
             *_LEDGER,
             *_SPICEDB,
@@ -91,6 +96,9 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
 
 #: Processes that run only where this setting is given, by whoever starts the platform.
 ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
+
+#: Settings that have a default where they are read.
+OPTIONAL: Final = ("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS")
 
 #: The edge serves its health beside its API; every other process on a port of its own.
 WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")
@@ -227,7 +235,7 @@ def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Com
             arguments,
             {
                 "AMPLY_POSTGRES": dsn_of[role],
-                **{key: settings[key] for key in names},
+                **{key: settings[key] for key in names if key in settings or key not in OPTIONAL},
                 **(
                     {"AMPLY_METRICS_PORT": settings[f"AMPLY_METRICS_PORT_{name}"]}
                     if name in WITH_HEALTH_PORT

@@ -21,6 +21,7 @@ from deploy.deployment import (
     BEHIND,
     DATABASE,
     ON_DEMAND,
+    OPTIONAL,
     ORIGIN,
     PORT_DEFAULT,
     WITH_HEALTH_PORT,
@@ -137,6 +138,7 @@ class Platform:
             "AMPLY_SPICEDB_TOKEN": addresses.spicedb_token,
             "AMPLY_STRIPE": f"http://127.0.0.1:{chosen['sandbox']}",
             "AMPLY_STRIPE_KEY": "sk_test_" + self.data.key("stripe.key").hex()[:32],
+            "AMPLY_STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
             "AMPLY_URL": f"http://127.0.0.1:{chosen['edge']}",
             **health,
             **{
@@ -144,6 +146,7 @@ class Platform:
                 for name in ON_DEMAND.values()
                 if os.environ.get(name)
             },
+            **{name: os.environ[name] for name in OPTIONAL if os.environ.get(name)},
         }
 
     async def _prepare_database(self, addresses: Addresses) -> str:

@@ -19,6 +19,7 @@ from edge.directory.directory import Directory
 from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
+from edge.donations.steps import Steps
 from edge.exports.service import Exports
 from edge.health import Health
 from edge.ledger.service import MemberLedger
@@ -75,9 +76,15 @@ def build_app(settings: Settings) -> web.Application:
     clock = BusinessClock(settings.environment)
     business_now = partial(clock.moment, database)
     service = DonationService(
-        directory, authorization, acceptance, health.is_backlogged, business_now
+        directory,
+        authorization,
+        acceptance,
+        health.is_backlogged,
+        business_now,
+        settings.currencies,
     )
-    donations = Donations(database, acceptance, key, changes)
+    donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
+    steps = Steps(acceptance, donations, health.is_backlogged)
     receipts = Receipts(database, donations, authorization, log, key, changes)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
@@ -92,7 +99,7 @@ def build_app(settings: Settings) -> web.Application:
     routes = Routes(
         accounts=AccountRoutes(authentication, accounts, fingerprint_key),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
-        donations=DonationRoutes(authentication, service, donations, fingerprint_key),
+        donations=DonationRoutes(authentication, service, donations, steps, fingerprint_key),
         refunds=RefundRoutes(authentication, refunds, fingerprint_key),
         receipts=ReceiptRoutes(authentication, receipts),
         webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),

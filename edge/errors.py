@@ -115,6 +115,15 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "account_missing": ProblemKind(
         409, "The organization has no account at Stripe", "Ask for an account first."
     ),
+    "donation_pending": ProblemKind(
+        409, "An attempt is under way", "Wait for its outcome: `Prefer: wait=10` on the donation."
+    ),
+    "donation_paid": ProblemKind(
+        409, "The money is on its way, or there", "Nothing is to do; a refund gives it back."
+    ),
+    "donation_closed": ProblemKind(
+        409, "The gift was canceled or has expired", "Make a new gift with a new Idempotency-Key."
+    ),
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
     ),
@@ -124,7 +133,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         "Ask again later; the payout's `waiting` tells since when.",
     ),
     "no_receipt": ProblemKind(
-        409, "There will be no receipt", "The payment failed; a new attempt is a new donation."
+        409, "There is no receipt", "The gift was not paid; try again, or make a new one."
     ),
     "link_expired": ProblemKind(
         410, "The link is too old", "Ask the organization's people for a new link."
@@ -148,11 +157,16 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "fund_unknown": ProblemKind(
         422, "The organization has no such fund", "Give an active fund of it, or none."
     ),
-    "fund_currency_mismatch": ProblemKind(
-        422, "The fund has another currency", "Give in the fund's currency, or to another fund."
-    ),
     "currency_not_accepted": ProblemKind(
-        422, "The organization does not take this currency", "Give in a currency of its funds."
+        422, "The organization has no fund for gifts", "Ask the organization to open a fund."
+    ),
+    "currency_not_supported": ProblemKind(
+        422, "Gifts in this currency are not taken here", "Give in another currency."
+    ),
+    "amount_not_chargeable": ProblemKind(
+        422,
+        "The currency has no such fraction to pay with",
+        "Give an amount that the detail's step divides.",
     ),
     "country_not_supported": ProblemKind(
         422, "Stripe makes no accounts in this country", "Give the country of the organization."

@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from edge.accounts.models import AccountCreation, AccountRequest, LinkCreation, StripeAccount
 from edge.census.models import CensusProof
-from edge.donations.models import Donation, DonationRequest
+from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
 from edge.exports.models import ExportManifest
 from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
@@ -34,7 +34,8 @@ from edge.refunds.models import Refund, RefundList, RefundRequest
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
 _RECEIVED: Final[tuple[type[BaseModel], ...]] = (
-    *(AccountCreation, DonationRequest, LinkCreation, PayoutSettingsChange, RefundRequest),
+    *(AccountCreation, AttemptRequest, CancelRequest, DonationRequest, LinkCreation),
+    *(PayoutSettingsChange, RefundRequest),
 )
 _SENT: Final[tuple[type[BaseModel], ...]] = (
     *(Donation, Refund, RefundList, PublicOrganization, AccountRequest, StripeAccount),

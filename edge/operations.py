@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from edge.accounts.operations import ACCOUNTS
 from edge.census.models import CensusProof
-from edge.donations.models import Donation, DonationRequest
+from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
 from edge.exports.operations import EXPORTS
 from edge.ledger.operations import LEDGER
 from edge.operation import ALWAYS as _ALWAYS
@@ -39,9 +39,26 @@ _IF_NONE_MATCH: Final = _parameter(
 _IDEMPOTENCY_KEY: Final = _parameter(
     "Idempotency-Key",
     "header",
-    "Fresh for each gift, the same for each repetition of it; it never expires.",
+    "Fresh for each gift or step, the same for each repetition of it; it never expires.",
     {"type": "string", "minLength": 1, "maxLength": 255},
     required=True,
+)
+
+_OF_STEPS: Final = (
+    "idempotency_key_missing",
+    "idempotency_key_malformed",
+    "malformed_json",
+    "donation_not_found",
+    "donation_paid",
+    "donation_closed",
+    "request_timeout",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_body",
+    "query_not_accepted",
+    "idempotency_key_reused",
+    "backlog",
+    *_WITH_KEY,
 )
 
 OPERATIONS: Final = (
@@ -71,8 +88,9 @@ OPERATIONS: Final = (
             "query_not_accepted",
             "organization_unknown",
             "fund_unknown",
-            "fund_currency_mismatch",
             "currency_not_accepted",
+            "currency_not_supported",
+            "amount_not_chargeable",
             "idempotency_key_reused",
             "permissions_unavailable",
             "backlog",
@@ -90,6 +108,32 @@ OPERATIONS: Final = (
         parameters=(_DONATION, _PREFER, _IF_NONE_MATCH),
         headers=("ETag", "Preference-Applied"),
         problems=("donation_not_found", "query_not_accepted", *_WITH_KEY),
+    ),
+    Operation(
+        method="post",
+        path="/v1/donations/{donation}/attempts",
+        identifier="attemptDonation",
+        summary="Try again to collect a gift that is not paid. It can be paid once only.",
+        status=202,
+        answer=Donation,
+        body=AttemptRequest,
+        scope="donations:write",
+        parameters=(_DONATION, _IDEMPOTENCY_KEY),
+        headers=("Location", "Idempotent-Replayed"),
+        problems=("donation_pending", *_OF_STEPS),
+    ),
+    Operation(
+        method="post",
+        path="/v1/donations/{donation}/cancel",
+        identifier="cancelDonation",
+        summary="Let a gift that is not paid never be paid. Stripe's answer decides.",
+        status=202,
+        answer=Donation,
+        body=CancelRequest,
+        scope="donations:write",
+        parameters=(_DONATION, _IDEMPOTENCY_KEY),
+        headers=("Location", "Idempotent-Replayed"),
+        problems=_OF_STEPS,
     ),
     Operation(
         method="get",

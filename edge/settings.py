@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from contracts.money import EXPONENTS, STANDARD
+
 Environment = Literal["test", "live"]
 
 #: While a secret is rolled there are two.
@@ -24,6 +26,8 @@ class Settings:
     """`public` holds the log's static files; `url` is the base of our links, without a slash.
 
     The Stripe secrets verify webhooks of our own account and of connected ones; none: none come.
+    `currencies` are those that gifts are taken in; `stripe_publishable_key` is the platform's, for
+    donors who confirm on the client.
     """
 
     postgres: str = field(repr=False)
@@ -36,6 +40,8 @@ class Settings:
     public: Path
     log_origin: str
     url: str
+    currencies: frozenset[str] = STANDARD
+    stripe_publishable_key: str | None = None
     host: str = "127.0.0.1"
     port: int = 8420
     outbox_age_s_max: float = 30.0
@@ -62,6 +68,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         public=Path(_needed(environment, "AMPLY_PUBLIC", "the folder of the log's files")),
         log_origin=origin,
         url=_url(environment),
+        currencies=_currencies(environment),
+        stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
     )
@@ -86,6 +94,16 @@ def _url(environment: Mapping[str, str]) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise SettingsError("AMPLY_URL must be an http or https address.")
     return url
+
+
+def _currencies(environment: Mapping[str, str]) -> frozenset[str]:
+    words = environment.get("AMPLY_CURRENCIES", "").replace(",", " ").split()
+    named = frozenset(words or ["standard"]) - {"standard"}
+    if unknown := sorted(named - set(EXPONENTS)):
+        raise SettingsError(
+            f"AMPLY_CURRENCIES names {unknown[0]}, which Stripe does not charge in."
+        )
+    return named | STANDARD if "standard" in words or not words else named
 
 
 def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

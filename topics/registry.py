@@ -11,7 +11,10 @@ from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from contracts.messages import MessageRefused
 from contracts.payments import (
     PaymentActionRequired,
+    PaymentAttemptRequested,
+    PaymentCancelRequested,
     PaymentCaptured,
+    PaymentClosed,
     PaymentFailed,
     PaymentProcessing,
 )
@@ -55,6 +58,20 @@ PAYOUTS_LOOK_REQUESTED: Final = Topic(
     senders=frozenset({"operations", "payouts", "reconciliation"}),
     key=lambda message: f"{message.body.account}/{message.body.object}",
 )
+PAYMENTS_ATTEMPT_REQUESTED: Final = Topic(
+    name="payments.attempt_requested.v1",
+    body=PaymentAttemptRequested,
+    kind="command",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.body.donation,
+)
+PAYMENTS_CANCEL_REQUESTED: Final = Topic(
+    name="payments.cancel_requested.v1",
+    body=PaymentCancelRequested,
+    kind="command",
+    senders=frozenset({"edge", "payments"}),
+    key=lambda message: message.body.donation,
+)
 PAYMENTS_PROCESSING: Final = Topic(
     name="payments.processing.v1",
     body=PaymentProcessing,
@@ -72,6 +89,13 @@ PAYMENTS_ACTION_REQUIRED: Final = Topic(
 PAYMENTS_FAILED: Final = Topic(
     name="payments.failed.v1",
     body=PaymentFailed,
+    kind="fact",
+    senders=frozenset({"payments"}),
+    key=lambda message: message.body.donation,
+)
+PAYMENTS_CLOSED: Final = Topic(
+    name="payments.closed.v1",
+    body=PaymentClosed,
     kind="fact",
     senders=frozenset({"payments"}),
     key=lambda message: message.body.donation,
@@ -165,9 +189,12 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
         ACCOUNTS_REQUESTED,
         PAYMENTS_LOOK_REQUESTED,
         PAYOUTS_LOOK_REQUESTED,
+        PAYMENTS_ATTEMPT_REQUESTED,
+        PAYMENTS_CANCEL_REQUESTED,
         PAYMENTS_PROCESSING,
         PAYMENTS_ACTION_REQUIRED,
         PAYMENTS_FAILED,
+        PAYMENTS_CLOSED,
         PAYMENTS_CAPTURED,
         REFUNDS_REQUESTED,
         REFUNDS_CHANGED,

@@ -70,6 +70,13 @@ class Directory:
             ),
         )
 
+    async def first_fund(self, organization: str) -> Fund | None:
+        """Where gifts go whose currency no fund of the organization holds."""
+        return await self._find(
+            ("first", organization),
+            lambda connection: store.fund(connection, store.FIRST_FUND, organization),
+        )
+
     async def _find(
         self, key: Hashable, load: Callable[[AnyConnection], Awaitable[Record]]
     ) -> Record:

@@ -12,6 +12,7 @@ class Organization:
     """`public_after_days` counts from a gift whose visibility is `delayed_public`.
 
     `may_charge`: Stripe lets its current account take charges, and lets us act for it.
+    `platform_fee_basis_points` is the platform's share of each charge, in 1/10 000.
     """
 
     id: str
@@ -22,6 +23,7 @@ class Organization:
     public_after_days: int
     accepts_donations: bool
     may_charge: bool
+    platform_fee_basis_points: int = 0
 
 
 @dataclass(frozen=True, slots=True)

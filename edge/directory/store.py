@@ -7,7 +7,8 @@ from topics.outbox import AnyConnection
 
 _ORGANIZATION: Final = """
     SELECT o.id, o.slug, o.name, o.log, o.visibility, o.public_after_days, o.accepts_donations,
-        coalesce(a.authorized AND a.charges_enabled, false) AS may_charge
+        coalesce(a.authorized AND a.charges_enabled, false) AS may_charge,
+        o.platform_fee_basis_points
     FROM edge.organizations AS o
     LEFT JOIN read.accounts AS a ON a.organization = o.id AND a.is_current
 """
@@ -20,6 +21,15 @@ ORGANIZATION_BY_ACCOUNT: Final = (
 _FUND: Final = "SELECT id, organization, currency, visibility, is_active FROM edge.funds "
 FUND_BY_ID: Final = _FUND + "WHERE organization = $1 AND id = $2"
 FUND_BY_CURRENCY: Final = _FUND + "WHERE organization = $1 AND currency = $2 AND is_default"
+#: The one in the currency that the organization's account settles in, else its oldest.
+FIRST_FUND: Final = """
+    SELECT id, organization, currency, visibility, is_active FROM edge.funds
+    WHERE organization = $1 AND is_default AND is_active
+    ORDER BY currency IS NOT DISTINCT FROM
+        (SELECT default_currency FROM read.accounts WHERE organization = $1 AND is_current) DESC,
+        created_at, id
+    LIMIT 1
+"""
 API_KEY_BY_HASH: Final = """
     SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
     FROM edge.api_keys WHERE secret_hash = $1

@@ -23,6 +23,7 @@ from edge.errors import ProblemError
 from ledger import keys
 from ledger.personal_data import seal_donor
 from topics import failpoints, outbox
+from topics.codec import Record
 from topics.outbox import AnyConnection
 from topics.registry import DONATIONS_REQUESTED
 
@@ -96,6 +97,26 @@ class Acceptance:
             failpoints.reach("edge.before_commit")
         failpoints.reach("edge.committed")
         return results
+
+    async def take(
+        self,
+        key: RequestKey,
+        fingerprint: bytes,
+        *,
+        donation: str,
+        api_key: str,
+        answer: bytes,
+        organization: str,
+        record: Record,
+    ) -> Accepted | ProblemError:
+        """Commit what is asked of an accepted gift: the request, its answer, one message."""
+        sealed = keys.encrypt(self._answer_key, answer, donation.encode())
+        row = (*key, fingerprint, donation, api_key, sealed)
+        async with self._database.transaction(sorted({key[0], organization})) as connection:
+            if not await store.claim(connection, [row]):
+                return await self._earlier(connection, key, fingerprint)
+            await outbox.queue(connection, [record])
+        return Accepted(donation, answer, is_replay=False)
 
     async def replay(self, key: RequestKey, fingerprint: bytes) -> Accepted | None:
         """What was answered under this key; None when it is free, ProblemError when reused."""

@@ -6,10 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from contracts.donations import DonationRequested, SealedDonor, Visibility
-from contracts.fees import SCHEDULES, gross_up
+from contracts.fees import charge_for, platform_fee
 from contracts.identifiers import type_id
 from contracts.message import Envelope
-from contracts.money import AMOUNT_MINOR_MAX
+from contracts.money import AMOUNT_MINOR_MAX, charge_step, spell
 from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations.models import DonationRequest, Donor
 from edge.donors import people
@@ -47,11 +47,17 @@ def visibility_of(organization: Organization, fund: Fund, donor: Donor | None) -
     return visibility
 
 
-def charge_of(request: DonationRequest) -> int:
-    """What the donor pays, in minor units; ProblemError 422 when that is out of range."""
+def charge_of(request: DonationRequest, organization: Organization) -> int:
+    """What the donor pays, in minor units; ProblemError 422 when nobody can be charged that."""
+    step = charge_step(request.currency)
+    if request.amount_minor % step:
+        detail = f"A charge must be a multiple of {spell(step, request.currency)}."
+        raise ProblemError("amount_not_chargeable", detail, param="amount_minor")
     if not request.covers_fee:
         return request.amount_minor
-    charge = gross_up(request.amount_minor, SCHEDULES[request.currency])
+    charge = charge_for(
+        request.amount_minor, request.currency, organization.platform_fee_basis_points
+    )
     if charge > AMOUNT_MINOR_MAX:
         detail = f"`amount_minor` and the fee together may be {AMOUNT_MINOR_MAX}."
         fault = Fault("amount_minor", "less_than_equal", detail)
@@ -83,7 +89,7 @@ def decide(
         organization=organization,
         fund=fund,
         request=request,
-        charge_amount_minor=charge_of(request),
+        charge_amount_minor=charge_of(request, organization),
         visibility=visibility,
         public_after=public_after,
     )
@@ -121,6 +127,14 @@ def message_of(gift: Gift, donor: SealedDonor | None) -> Envelope[DonationReques
             visibility=gift.visibility,
             public_after=gift.public_after,
             donor=donor,
+            fund_currency=None
+            if gift.fund.currency == gift.request.currency
+            else gift.fund.currency,
+            platform_fee_minor=platform_fee(
+                gift.charge_amount_minor,
+                gift.organization.platform_fee_basis_points,
+                charge_step(gift.request.currency),
+            ),
         ),
     )
 
@@ -138,6 +152,7 @@ def answer_of(gift: Gift) -> dict[str, Any]:
         "charge_amount_minor": gift.charge_amount_minor,
         "currency": gift.request.currency,
         "covers_fee": gift.request.covers_fee,
+        "attempt": 1,
         "payment_intent": None,
         "failure": None,
         "next_action": None,

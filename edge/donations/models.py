@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from contracts.donations import PaymentMethodId
 from contracts.message import DonationId, EntryId, FundId, OrganizationId
-from contracts.money import AmountMinor, Currency
+from contracts.money import AmountMinor
 from edge.refunds.models import Aftermath
 
 _ORGANIZATION: Final = r"^(org_[0-7][0-9a-hjkmnp-tv-z]{25}|[a-z0-9](-?[a-z0-9]){1,62})$"
@@ -52,37 +53,79 @@ class DonationRequest(BaseModel):
         str, Field(pattern=_ORGANIZATION, description="The short name or `org_…` id.")
     ]
     amount_minor: AmountMinor
-    currency: Currency
+    currency: Annotated[
+        str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, of those that are taken here.")
+    ]
     fund: Annotated[
-        FundId | None, Field(description="Default: the organization's fund in this currency.")
+        FundId | None,
+        Field(description="Default: the organization's fund in this currency, else its first one."),
     ] = None
     covers_fee: Annotated[
-        bool, Field(description="Charge more, so that the gift is what is left after the fee.")
+        bool, Field(description="Charge more, so that the gift is what is left after the fees.")
     ] = False
     payment_method: Annotated[
-        str, Field(pattern=r"^pm_[A-Za-z0-9_]{1,200}$", description="A Stripe PaymentMethod.")
-    ]
+        PaymentMethodId | None,
+        Field(
+            description="A Stripe PaymentMethod to charge. Without one the donor confirms on the"
+            " client, by the `next_action` that the donation shows."
+        ),
+    ] = None
     donor: Donor | None = None
 
 
-Status = Literal["pending", "processing", "requires_action", "failed", "captured", "recorded"]
+class AttemptRequest(BaseModel):
+    """Another try to collect a gift that is not paid."""
 
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    payment_method: Annotated[
+        PaymentMethodId | None,
+        Field(description="A Stripe PaymentMethod. Without one the donor confirms on the client."),
+    ] = None
+
+
+class CancelRequest(BaseModel):
+    """Nothing needs to be said."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Status = Literal[
+    "pending",
+    "requires_action",
+    "processing",
+    "failed",
+    "canceled",
+    "expired",
+    "captured",
+    "recorded",
+]
+
+#: There will be no money, whatever happens.
+CLOSED: Final = frozenset({"canceled", "expired"})
 #: Nothing more happens without the donor, or at all.
-SETTLED: Final = frozenset({"recorded", "failed", "requires_action"})
+SETTLED: Final = CLOSED | {"recorded", "failed", "requires_action"}
 
 
 class Failure(BaseModel):
-    """Why there is no money. `decline_code` is Stripe's."""
+    """Why the newest attempt that failed did. `decline_code` is Stripe's, as is the minimum."""
 
     code: str
     decline_code: str | None
+    minimum_minor: int | None
+    minimum_currency: str | None
 
 
 class NextAction(BaseModel):
-    """The donor must confirm with their bank: hand `client_secret` to Stripe.js."""
+    """The donor must confirm: hand `client_secret` to Stripe.js.
+
+    Make it by `Stripe(publishable_key, {stripeAccount: account})`.
+    """
 
     type: Literal["confirm_payment"] = "confirm_payment"
     client_secret: str
+    publishable_key: str | None
+    account: str | None
 
 
 class EntryPlace(BaseModel):
@@ -113,6 +156,7 @@ class Donation(Aftermath):
     charge_amount_minor: int
     currency: str
     covers_fee: bool
+    attempt: int
     payment_intent: str | None
     failure: Failure | None
     next_action: NextAction | None

@@ -1,12 +1,13 @@
 """Making a gift: from a parsed request to a durable donation, once per Idempotency-Key."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from contracts.identifiers import random_id
+from contracts.money import STANDARD
 from edge import metrics
 from edge.authorization import Authorization, Question
 from edge.directory.directory import Directory
@@ -23,8 +24,8 @@ _ABOUT_STATE: Final = frozenset(
         "account_unavailable",
         "backlog",
         "currency_not_accepted",
+        "currency_not_supported",
         "donations_not_accepted",
-        "fund_currency_mismatch",
         "fund_unknown",
         "organization_unknown",
         "permission_denied",
@@ -63,12 +64,14 @@ class DonationService:
         acceptance: Acceptance,
         is_backlogged: Callable[[], bool],
         business_now: Callable[[], Awaitable[datetime]],
+        currencies: Collection[str] = STANDARD,
     ) -> None:
         self._directory = directory
         self._authorization = authorization
         self._acceptance = acceptance
         self._is_backlogged = is_backlogged
         self._business_now = business_now
+        self._currencies = currencies
         self._running: set[RequestKey] = set()
         self._commits: GroupCommit[Accepting, Accepted | ProblemError] = GroupCommit(
             acceptance.commit,
@@ -120,6 +123,9 @@ class DonationService:
         body = submission.body
         if self._is_backlogged():
             raise ProblemError("backlog", headers={"Retry-After": "10"})
+        if body.currency not in self._currencies:
+            detail = f"Gifts in {body.currency} are not taken here."
+            raise ProblemError("currency_not_supported", detail, param="currency")
         organization = await self._directory.organization(body.organization)
         if organization is None:
             raise ProblemError("organization_unknown", param="organization")
@@ -155,13 +161,11 @@ class DonationService:
         if body.fund is None:
             fund = await self._directory.default_fund(organization.id, body.currency)
             if fund is None or not fund.is_active:
+                fund = await self._directory.first_fund(organization.id)
+            if fund is None:
                 raise ProblemError("currency_not_accepted", param="currency")
             return fund
         fund = await self._directory.fund(organization.id, body.fund)
         if fund is None or not fund.is_active:
             raise ProblemError("fund_unknown", param="fund")
-        if fund.currency != body.currency:
-            raise ProblemError(
-                "fund_currency_mismatch", f"The fund is in {fund.currency}.", param="currency"
-            )
         return fund

@@ -8,7 +8,7 @@ import orjson
 from edge.database.pool import Database
 from edge.directory.records import ApiKey
 from edge.donations import store
-from edge.donations.acceptance import Acceptance
+from edge.donations.acceptance import ROUTE, Acceptance
 from edge.donations.decisions import links_of
 from edge.donations.models import SETTLED
 from edge.errors import ProblemError
@@ -43,11 +43,13 @@ class Donations:
         acceptance: Acceptance,
         master_key: bytes,
         waiters: Waiters[str],
+        publishable_key: str | None = None,
     ) -> None:
         self._database = database
         self._acceptance = acceptance
         self._client_secret_key = keys.derive(master_key, _PURPOSE)
         self._waiters = waiters
+        self._publishable_key = publishable_key
 
     async def find(self, key: ApiKey, donation: str, *, wait_s: float = 0) -> Seen:
         """The donation, settled or after `wait_s`; ProblemError 404 when this key has none such.
@@ -65,10 +67,12 @@ class Donations:
     async def _look(self, key: ApiKey, donation: str) -> Seen:
         async with self._database.transaction([key.organization]) as connection:
             row = await store.find_donation(connection, key.organization, donation)
-            stored = await store.find_answer(connection, key.organization, donation)
+            asked = await store.find_answers(connection, key.organization, donation)
+        stored = next((request for request in asked if request["route"] == ROUTE), None)
         answer = None
         if stored is not None:
             answer = orjson.loads(self._acceptance.open_answer(donation, stored["answer"]))
+            answer.setdefault("attempt", 1)  # Not in what was answered before it was counted.
             if row is None and answer["organization"] != key.organization:
                 row = await self._collected(answer["organization"], donation)
         if row is not None:
@@ -77,11 +81,9 @@ class Donations:
             resource = answer
         else:
             raise ProblemError("donation_not_found")
-        is_creator = stored is not None and stored["created_by"] == key.id
-        if resource["status"] == "requires_action" and is_creator:
-            secret = await self._client_secret(resource["organization"], donation)
-            if secret is not None:
-                resource["next_action"] = {"type": "confirm_payment", "client_secret": secret}
+        has_asked = any(request["created_by"] == key.id for request in asked)
+        if resource["status"] == "requires_action" and has_asked:
+            resource["next_action"] = await self._next_action(resource["organization"], donation)
         return Seen(resource["organization"], resource | await self._aftermath(resource))
 
     async def _aftermath(self, resource: dict[str, Any]) -> dict[str, Any]:
@@ -96,19 +98,27 @@ class Donations:
         async with self._database.transaction([organization]) as connection:
             return await store.find_donation(connection, organization, donation)
 
-    async def _client_secret(self, organization: str, donation: str) -> str | None:
+    async def _next_action(self, organization: str, donation: str) -> dict[str, Any] | None:
         async with self._database.transaction([organization]) as connection:
-            ciphertext = await store.find_client_secret(connection, organization, donation)
-        if ciphertext is None:
+            row = await store.find_client_secret(connection, organization, donation)
+        if row is None:
             return None
-        return keys.decrypt(self._client_secret_key, ciphertext, donation.encode()).decode()
+        secret = keys.decrypt(self._client_secret_key, row["ciphertext"], donation.encode())
+        return {
+            "type": "confirm_payment",
+            "client_secret": secret.decode(),
+            "publishable_key": self._publishable_key,
+            "account": row["account"],
+        }
 
 
 def resource_of(row: dict[str, Any]) -> dict[str, Any]:
     """The resource that a row of `read.donations` makes."""
     failure = None
     if row["failure_code"] is not None:
-        failure = {"code": row["failure_code"], "decline_code": row["decline_code"]}
+        failure = {"code": row["failure_code"]} | {
+            name: row[name] for name in ("decline_code", "minimum_minor", "minimum_currency")
+        }
     entry = None
     if row["entry_id"] is not None:
         entry = {name: row[name] for name in ("log", "index", "seq")} | {"id": row["entry_id"]}
@@ -118,6 +128,7 @@ def resource_of(row: dict[str, Any]) -> dict[str, Any]:
         "object": "donation",
         "currency": row["currency"],
         "covers_fee": row["covers_fee"],
+        "attempt": row["attempt"],
         "payment_intent": row["payment_intent"],
         "failure": failure,
         "next_action": None,

@@ -37,18 +37,17 @@ NOTE_GIFTS: Final = """
     INSERT INTO edge.donor_gifts (organization, profile, donation)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
 """
-FIND_ANSWER: Final = """
-    SELECT donation, created_by, answer FROM edge.requests
-    WHERE organization = $1 AND donation = $2
+FIND_ANSWERS: Final = """
+    SELECT created_by, answer, route FROM edge.requests WHERE organization = $1 AND donation = $2
 """
 FIND_DONATION: Final = """
     SELECT id, organization, status, amount_minor, charge_amount_minor, currency, fund, covers_fee,
         failure_code, decline_code, payment_intent, entry_id, log, index, seq, created_at,
-        updated_at
+        updated_at, attempt, minimum_minor, minimum_currency
     FROM read.donations WHERE organization = $1 AND id = $2
 """
 FIND_CIPHERTEXT: Final = """
-    SELECT ciphertext FROM read.client_secrets WHERE organization = $1 AND donation = $2
+    SELECT ciphertext, account FROM read.client_secrets WHERE organization = $1 AND donation = $2
 """
 
 Row = tuple[str, str, str, str, bytes, str, str, bytes]
@@ -89,9 +88,9 @@ async def note_gifts(connection: AnyConnection, gifts: Sequence[tuple[str, str, 
     await connection.execute(NOTE_GIFTS, *map(list, zip(*gifts, strict=True)))
 
 
-async def find_answer(connection: AnyConnection, organization: str, donation: str) -> Record | None:
-    """What was answered when the donation was accepted, and to which key."""
-    return await connection.fetchrow(FIND_ANSWER, organization, donation)
+async def find_answers(connection: AnyConnection, organization: str, donation: str) -> list[Record]:
+    """What was answered about the donation, by route, and to which key."""
+    return await connection.fetch(FIND_ANSWERS, organization, donation)
 
 
 async def find_donation(
@@ -104,7 +103,6 @@ async def find_donation(
 
 async def find_client_secret(
     connection: AnyConnection, organization: str, donation: str
-) -> bytes | None:
-    """The encrypted client secret of a payment that waits for its donor."""
-    value: bytes | None = await connection.fetchval(FIND_CIPHERTEXT, organization, donation)
-    return value
+) -> Record | None:
+    """The encrypted client secret of a payment that waits for its donor, and its account."""
+    return await connection.fetchrow(FIND_CIPHERTEXT, organization, donation)

@@ -8,7 +8,7 @@ platform's own organization is registered first, so that its genesis is the leaf
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -75,6 +75,8 @@ async def register_organization(
 ) -> Registered:
     """Register an organization with a fund for each currency and one API key.
 
+    The first fund also takes gifts whose currency no fund holds.
+
     `connection` is one of the edge's role, outside a transaction; `origin` is the log's name, which
     the genesis states for ever. An account that it has at Stripe already is adopted, unless another
     organization has it. OrganizationError when a value is wrong or taken.
@@ -98,8 +100,9 @@ async def register_organization(
             )
         except asyncpg.UniqueViolationError as error:
             raise OrganizationError(_taken(error, slug)) from error
-        for currency, fund in funds.items():
-            await store.insert_fund(connection, fund, organization, "General", currency, now)
+        for place, (currency, fund) in enumerate(funds.items()):
+            opened = now + timedelta(microseconds=place)  # The first one is the first for good.
+            await store.insert_fund(connection, fund, organization, "General", currency, opened)
         key, changes = await _insert_key(
             connection, master_key, environment, organization, "first key", scopes, None, now
         )

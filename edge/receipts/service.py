@@ -14,6 +14,7 @@ from asyncpg import Record
 from edge.authorization import Authorization, Question
 from edge.database.pool import Database
 from edge.directory.records import ApiKey
+from edge.donations.models import CLOSED
 from edge.donations.status import Donations, Seen
 from edge.errors import ProblemError
 from edge.ledger.openings import openings_shown
@@ -25,6 +26,7 @@ from ledger import keys, receipt
 from ledger.visibility import Reader, Role
 
 DONOR_SCOPE: Final = "donors:read"
+_UNPAID: Final = CLOSED | {"failed"}
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 
 
@@ -59,11 +61,11 @@ class Receipts:
                 return seen, await store.find_entry(connection, seen.organization, donation)
 
         def is_settled(found: tuple[Seen, Record | None]) -> bool:
-            return found[1] is not None or found[0].status == "failed"
+            return found[1] is not None or found[0].status in _UNPAID
 
         seen, entry = await self._waiters.until(donation, look, is_settled, wait_s)
         if entry is None:
-            if seen.status == "failed":
+            if seen.status in _UNPAID:
                 raise ProblemError("no_receipt")
             raise ProblemError("not_yet_covered", "The gift is not recorded.", headers=_RETRY_AFTER)
         left_s = max(0.0, deadline - asyncio.get_running_loop().time())

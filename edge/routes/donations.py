@@ -1,17 +1,18 @@
-"""`/v1/donations`: make a gift, see what became of it."""
+"""`/v1/donations`: make a gift, see what became of it, try again, cancel."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 
 from edge import idempotency, json_body, metrics
 from edge.authentication import Authentication
-from edge.donations.acceptance import ROUTE
-from edge.donations.models import DonationRequest
+from edge.donations.acceptance import ROUTE, Accepted
+from edge.donations.models import AttemptRequest, CancelRequest, DonationRequest
 from edge.donations.service import DonationService, Submission
 from edge.donations.status import Donations
+from edge.donations.steps import Asked, Steps
 from edge.errors import ProblemError
 from edge.http import (
     SUBJECTS,
@@ -35,11 +36,13 @@ class DonationRoutes:
         authentication: Authentication,
         service: DonationService,
         donations: Donations,
+        steps: Steps,
         fingerprint_key: bytes,
     ) -> None:
         self._authentication = authentication
         self._service = service
         self._donations = donations
+        self._steps = steps
         self._fingerprint_key = fingerprint_key
 
     async def create(self, request: web.Request) -> web.Response:
@@ -59,12 +62,34 @@ class DonationRoutes:
             ),
         )
         accepted = await self._service.accept(submission)
-        request[SUBJECTS] = {"donation": accepted.donation}
         metrics.DONATIONS.labels("replayed" if accepted.is_replay else "accepted").inc()
-        headers = {"Location": f"/v1/donations/{accepted.donation}", "Vary": "Authorization"}
-        if accepted.is_replay:
-            headers["Idempotent-Replayed"] = "true"
-        return json_response(accepted.body, status=202, headers=headers)
+        return _taken(request, accepted)
+
+    async def attempt(self, request: web.Request) -> web.Response:
+        """202 with the gift, once another attempt to collect it is sure to be made."""
+        asked, body = await self._asked(request, "attempts")
+        accepted = await self._steps.attempt(asked, json_body.validate(AttemptRequest, body))
+        return _taken(request, accepted)
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """202 with the gift, once it is sure that Stripe is asked to close it."""
+        asked, body = await self._asked(request, "cancel")
+        json_body.validate(CancelRequest, body)
+        return _taken(request, await self._steps.cancel(asked))
+
+    async def _asked(self, request: web.Request, step: str) -> tuple[Asked, dict[str, Any]]:
+        """Who asks what of which gift, and the body, `{}` when there is none."""
+        api_key = await self._authentication.key_of(request, "donations:write")
+        refuse_query(request)
+        donation = donation_in(request)
+        idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
+        body: dict[str, Any] = {}
+        if raw := await read_body(request, BODY_BYTES_MAX):
+            require_json(request)
+            body = json_body.parse(raw)
+        path = f"/v1/donations/{donation}/{step}"
+        fingerprint = idempotency.fingerprint(self._fingerprint_key, "POST", path, "", body)
+        return Asked(api_key, idempotency_key, fingerprint, f"POST {path}", donation), body
 
     async def show(self, request: web.Request) -> web.Response:
         """The donation; with `Prefer: wait=N` as soon as its state is settled."""
@@ -78,6 +103,14 @@ class DonationRoutes:
         if wait_s is not None:
             headers["Preference-Applied"] = f"wait={wait_s}"
         return tagged(request, json_response(orjson.dumps(seen.resource), headers=headers))
+
+
+def _taken(request: web.Request, accepted: Accepted) -> web.Response:
+    request[SUBJECTS] = {"donation": accepted.donation}
+    headers = {"Location": f"/v1/donations/{accepted.donation}", "Vary": "Authorization"}
+    if accepted.is_replay:
+        headers["Idempotent-Replayed"] = "true"
+    return json_response(accepted.body, status=202, headers=headers)
 
 
 def donation_in(request: web.Request) -> str:

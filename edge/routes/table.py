@@ -65,6 +65,8 @@ def _of_money(routes: Routes) -> tuple[Row, ...]:
     return (
         ("POST", _DONATIONS, routes.donations.create),
         ("GET", f"{_DONATIONS}/{{donation}}", routes.donations.show),
+        ("POST", f"{_DONATIONS}/{{donation}}/attempts", routes.donations.attempt),
+        ("POST", f"{_DONATIONS}/{{donation}}/cancel", routes.donations.cancel),
         ("GET", f"{_DONATIONS}/{{donation}}/receipt", routes.receipts.show),
         ("POST", _ACCOUNT, routes.accounts.create),
         ("GET", _ACCOUNT, routes.accounts.show),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 from contracts.donations import Visibility
 from contracts.fees import SCHEDULES
 from contracts.identifiers import random_id
-from contracts.money import AMOUNT_MINOR_MAX
+from contracts.money import AMOUNT_MINOR_MAX, charge_step
 from edge.directory.records import ApiKey, Fund, Organization
 from edge.donations import decisions
 from edge.donations.models import DonationRequest, Donor
@@ -65,15 +66,58 @@ def test_a_delayed_gift_says_when_it_becomes_public() -> None:
 
 
 def test_a_covered_fee_leaves_the_whole_gift() -> None:
-    charge = decisions.charge_of(request(covers_fee=True))
+    charge = decisions.charge_of(request(covers_fee=True), organization())
     assert charge - SCHEDULES["EUR"].fee_minor(charge) >= 2500
-    assert decisions.charge_of(request()) == 2500
+    assert decisions.charge_of(request(), organization()) == 2500
+
+
+def test_a_covered_fee_covers_the_platforms_share_too_and_the_message_names_it() -> None:
+    shares = replace(organization(), platform_fee_basis_points=100)
+    gift = decisions.decide(
+        *(request(covers_fee=True), KEY, shares, fund(), random_id(NOW)), NOW, NOW
+    )
+    body = decisions.message_of(gift, None).body
+    assert body.platform_fee_minor == body.charge_amount_minor // 100 == 25
+    left = body.charge_amount_minor - SCHEDULES["EUR"].fee_minor(body.charge_amount_minor) - 25
+    assert left >= 2500
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount_minor", "charged"),
+    [
+        ("JPY", 500, 500),
+        ("KWD", 18_600, 18_600),
+        ("KWD", 18_605, None),
+        ("MGA", 550, None),
+        ("UGX", 100, 100),
+        ("ISK", 1500, 1500),
+        ("HUF", 10_050, 10_050),
+    ],
+)
+@pytest.mark.parametrize("covers_fee", [True, False])
+def test_amounts_that_no_charge_can_have_are_refused(
+    currency: str, amount_minor: int, charged: int | None, covers_fee: bool
+) -> None:
+    wanted = request(covers_fee=covers_fee).model_copy(
+        update={"currency": currency, "amount_minor": amount_minor}
+    )
+    if charged is None:
+        with pytest.raises(ProblemError) as refused:
+            decisions.charge_of(wanted, organization())
+        assert (refused.value.code, refused.value.param) == (
+            "amount_not_chargeable",
+            "amount_minor",
+        )
+        return
+    found = decisions.charge_of(wanted, organization())
+    assert found % charge_step(currency) == 0
+    assert (found > charged) if covers_fee else (found == charged)
 
 
 def test_a_charge_past_the_bound_is_refused_by_the_amount() -> None:
     large = request(covers_fee=True).model_copy(update={"amount_minor": AMOUNT_MINOR_MAX})
     with pytest.raises(ProblemError) as refused:
-        decisions.charge_of(large)
+        decisions.charge_of(large, organization())
     assert (refused.value.code, refused.value.param) == ("invalid_body", "amount_minor")
 
 

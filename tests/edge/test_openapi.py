@@ -35,9 +35,4 @@ def test_a_gift_is_described_as_strictly_as_it_is_read() -> None:
     schema = openapi.document()["components"]["schemas"]["DonationRequest"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["amount_minor"]["maximum"] == 10**12
-    assert set(schema["required"]) == {
-        "organization",
-        "amount_minor",
-        "currency",
-        "payment_method",
-    }
+    assert set(schema["required"]) == {"organization", "amount_minor", "currency"}

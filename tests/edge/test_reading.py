@@ -118,7 +118,7 @@ async def test_a_collector_sees_what_it_collected(stand: Stand, edge: Served) ->
     assert (await edge.get(own.headers["Location"], shop.key.secret)).status == 404
 
 
-@pytest.mark.parametrize("status", ["failed", "requires_action", "recorded"])
+@pytest.mark.parametrize("status", ["failed", "requires_action", "canceled", "expired", "recorded"])
 async def test_waiting_ends_when_the_state_is_settled(
     stand: Stand, edge: Served, status: str
 ) -> None:
@@ -153,7 +153,12 @@ async def test_a_failure_says_why(stand: Stand, edge: Served) -> None:
     codes = {"failure_code": "card_declined", "decline_code": "insufficient_funds"}
     await project(stand, registered.id, posted.json["id"], "failed", **codes)
     shown = await edge.get(posted.headers["Location"], registered.key.secret)
-    assert shown.json["failure"] == {"code": "card_declined", "decline_code": "insufficient_funds"}
+    assert shown.json["failure"] == {
+        "code": "card_declined",
+        "decline_code": "insufficient_funds",
+        "minimum_minor": None,
+        "minimum_currency": None,
+    }
     receipt = await edge.get(posted.headers["Location"] + "/receipt", registered.key.secret)
     assert (receipt.status, receipt.code) == (409, "no_receipt")
 

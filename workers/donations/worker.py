@@ -45,6 +45,7 @@ WORKER = Worker(
         Decide(registry.PAYMENTS_PROCESSING, following(decisions.processing)),
         Decide(registry.PAYMENTS_ACTION_REQUIRED, following(decisions.action_required)),
         Decide(registry.PAYMENTS_FAILED, following(decisions.failed)),
+        Decide(registry.PAYMENTS_CLOSED, following(decisions.closed)),
         Decide(registry.PAYMENTS_CAPTURED, following(decisions.captured)),
         Decide(registry.ENTRIES_RECORDED, following(decisions.recorded)),
         Decide(registry.REFUNDS_CHANGED, follow_refunds),

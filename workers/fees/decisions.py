@@ -2,7 +2,8 @@
 
 Figures are those of Stripe's balance transaction, never an estimate. When Stripe settled in another
 currency than the donor paid in, the donor's currency appears on income and `Equity:Conversion`
-only, so that a fund's assets keep one currency.
+only, so that a fund's assets keep one currency. All that Stripe took for itself and for taxes is
+the organization's expense to the processor; the details tell its lines apart.
 """
 
 from typing import Any
@@ -30,6 +31,7 @@ def donation_entry(captured: PaymentCaptured) -> EntryRequested:
 def postings(captured: PaymentCaptured) -> tuple[PostingRequested, ...]:
     """Assets and expenses in the settlement currency against income in the donor's."""
     gift, settled = captured.donation, captured.settlement_currency
+    fund = captured.fund or gift.fund
     charged_minor = gift.charge_amount_minor
     fees_minor = captured.fee_minor + captured.platform_fee_minor
     if captured.gross_minor != fees_minor + captured.net_minor:
@@ -49,7 +51,7 @@ def postings(captured: PaymentCaptured) -> tuple[PostingRequested, ...]:
         ]
     lines.append(("Income:Donations", -charged_minor, gift.currency))
     return tuple(
-        PostingRequested(account=account, amount=str(amount), currency=currency, fund=gift.fund)
+        PostingRequested(account=account, amount=str(amount), currency=currency, fund=fund)
         for account, amount, currency in lines
         if amount
     )
@@ -58,7 +60,16 @@ def postings(captured: PaymentCaptured) -> tuple[PostingRequested, ...]:
 def details(captured: PaymentCaptured) -> dict[str, Any]:
     """Ids, codes, dates and numbers: where the payment is found, what the gift was meant to be."""
     gift = captured.donation
+    fees: dict[str, int] = {}
+    for line in captured.fees:
+        fees[line.kind] = fees.get(line.kind, 0) + line.amount_minor
+    told: dict[str, Any] = {"fees": fees} if fees else {}
+    if captured.exchange_rate is not None:
+        told["exchange_rate"] = captured.exchange_rate
+    if captured.fund is not None:
+        told["fund_wished"] = gift.fund
     return {
+        **told,
         "donation": gift.donation,
         "occurred": spell_time(captured.captured_at),
         "gift_minor": gift.amount_minor,

@@ -7,13 +7,16 @@ each, more than the call.
 """
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any, Final
 
 import aiohttp
 import stripe
 
+from contracts.money import EXPONENTS, exponent_of
 from contracts.payments import FailureCode
 from workers.gateways.stripe_amounts import AmountNotRepresentableError, to_stripe
 from workers.gateways.stripe_objects import (
@@ -41,12 +44,18 @@ _BY_PARAMETER: Final[dict[str, FailureCode]] = {
 #: A 400's `code` starts with the key. Stripe API, "Error codes".
 _BY_CODE: Final[dict[str, FailureCode]] = {
     "account_": "account_unavailable",
+    "amount_too_small": "amount_too_small",
     "amount_": "amount_not_accepted",
     "charge_not_allowed": "account_unavailable",
     "invalid_charge_amount": "amount_not_accepted",
     "payment_method_": "payment_method_not_accepted",
     "platform_account_required": "account_unavailable",
 }
+
+#: For instance "Amount must be at least $0.50 usd" (support.stripe.com, minimum charge amounts).
+_LEAST: Final = re.compile(
+    r"at least [^0-9\s]{0,4}([0-9][0-9,]{0,12}(?:\.[0-9]{1,3})?) ([a-z]{3})\b"
+)
 
 
 def idempotency_key(operation: str, subject: str, attempt: int) -> str:
@@ -68,12 +77,27 @@ class StripeGateway:
         organization: str,
         amount_minor: int,
         currency: str,
-        payment_method: str,
+        payment_method: str | None,
         attempt: int,
+        platform_fee_minor: int = 0,
     ) -> Intent | Declined | Unresolved:
-        """Create and confirm a direct charge (Stripe, "Create direct charges"). No platform fee."""
+        """Create a direct charge (Stripe, "Create direct charges") and confirm it.
+
+        Without `payment_method` it is left for the donor to confirm on the client, by any of the
+        methods that the organization enabled. `platform_fee_minor` is taken off for the platform.
+        """
+        parameters: dict[str, Any] = {"automatic_payment_methods": {"enabled": True}}
+        if payment_method is not None:
+            methods = {"enabled": True, "allow_redirects": "never"}
+            parameters = {
+                "automatic_payment_methods": methods,
+                "payment_method": payment_method,
+                "confirm": True,
+            }
         try:
             amount = to_stripe(amount_minor, currency)
+            if platform_fee_minor:
+                parameters["application_fee_amount"] = to_stripe(platform_fee_minor, currency)
         except AmountNotRepresentableError:
             return Declined("amount_not_accepted")
         try:
@@ -84,13 +108,11 @@ class StripeGateway:
                 idempotency_key=idempotency_key("payment_intent.create", donation, attempt),
                 amount=amount,
                 currency=currency.lower(),
-                payment_method=payment_method,
-                confirm=True,
-                automatic_payment_methods={"enabled": True, "allow_redirects": "never"},
+                **parameters,
                 metadata={"donation": donation, "organization": organization},
             )
         except (stripe.CardError, stripe.PermissionError, stripe.InvalidRequestError) as error:
-            return _declined(error)
+            return declined(error)
         except stripe.APIError:
             return Unresolved()
         return read_intent(body)
@@ -152,7 +174,8 @@ class StripeGateway:
         return response.data
 
 
-def _declined(error: stripe.StripeError) -> Declined:
+def declined(error: stripe.StripeError) -> Declined:
+    """What a final no to a payment says; `Refused` when nobody can use it."""
     intent = error_of(error).get("payment_intent")
     payment_intent = intent.get("id") if isinstance(intent, Mapping) else None
     if isinstance(error, stripe.CardError):
@@ -166,8 +189,18 @@ def _declined(error: stripe.StripeError) -> Declined:
     for table, word in ((_BY_CODE, code), (_BY_PARAMETER, parameter)):
         for start, failure in table.items():
             if word.startswith(start):
-                return Declined(failure, payment_intent=payment_intent)
+                return Declined(failure, None, payment_intent, *_minimum(failure, error))
     raise Refused("stripe_refused", spell_error(error)) from error
+
+
+def _minimum(failure: FailureCode, error: stripe.StripeError) -> tuple[int | None, str | None]:
+    """The least charge that Stripe names; it does so in the text of the error only."""
+    found = _LEAST.search(error_of(error).get("message") or "")
+    if failure != "amount_too_small" or found is None or found[2].upper() not in EXPONENTS:
+        return None, None
+    currency = found[2].upper()
+    least = Decimal(found[1].replace(",", "")).scaleb(exponent_of(currency))
+    return (int(least), currency) if least == int(least) > 0 else (None, None)
 
 
 def _is_replayed(error: stripe.StripeError) -> bool:

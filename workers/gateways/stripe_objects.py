@@ -66,15 +66,21 @@ class Intent:
     client_secret: str | None
     decline_code: str | None
     charge: Charge | None
+    cancellation_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """A final no to a payment. `decline_code` is Stripe's word for it, when it gave one."""
+    """A final no to a payment. `decline_code` is Stripe's word for it, when it gave one.
+
+    `minimum_minor` in `minimum_currency` is the least that Stripe charges, when it said so.
+    """
 
     code: FailureCode
     decline_code: str | None = None
     payment_intent: str | None = None
+    minimum_minor: int | None = None
+    minimum_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         client_secret=body.get("client_secret"),
         decline_code=error.get("decline_code") or error.get("code"),
         charge=_read_charge(charge) if isinstance(charge, Mapping) else None,
+        cancellation_reason=body.get("cancellation_reason"),
     )
 
 

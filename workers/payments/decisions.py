@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
-from uuid import UUID
 
 from contracts.donations import DonationRequested
-from contracts.identifiers import business_id, caused_id, parse_type_id, time_of, type_id
+from contracts.identifiers import parse_type_id
 from contracts.message import Envelope
-from contracts.payments import FailureCode, PaymentCaptured, PaymentFailed
 from contracts.stripe_events import StripeEventReceived
 from workers.gateways.stripe_objects import (
     AccessRevoked,
@@ -21,7 +19,9 @@ from workers.gateways.stripe_objects import (
 )
 from workers.runtime.worker import Refused, Transient
 
-State = Literal["calling", "processing", "requires_action", "failed", "captured"]
+#: In the order in which an attempt may move.
+State = Literal["calling", "requires_action", "processing", "failed", "closed", "captured"]
+ClosedAs = Literal["canceled", "expired"]
 Reason = Literal["foreign", "account_mismatch", "access_revoked", "not_found"]
 
 #: Stripe may forget an idempotency key after 24 h (API reference, "Idempotent requests").
@@ -32,6 +32,7 @@ SEARCH_DELAY: Final = timedelta(minutes=3)
 #: The events that payments acts on; the rest of the topic is other workers'.
 HANDLING: Final[dict[str, Literal["payment", "refund", "refunds", "dispute"]]] = {
     "payment_intent.succeeded": "payment",
+    "payment_intent.processing": "payment",
     "payment_intent.payment_failed": "payment",
     "payment_intent.canceled": "payment",
     "charge.updated": "payment",
@@ -53,18 +54,21 @@ _STATES: Final[dict[str, State]] = {
     "processing": "processing",
     "requires_action": "requires_action",
     "requires_payment_method": "failed",
-    "canceled": "failed",
+    "canceled": "closed",
 }
+#: While the donor may still pay on the client, these are no failure.
+_OPEN_ON_CLIENT: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A try to collect a gift, as we stored it."""
+    """A try to collect a gift, as we stored it. `on_client`: the donor confirms it there."""
 
     state: State
     account: str | None
     payment_intent: str | None
     request: DonationRequested
+    on_client: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +80,49 @@ class Elsewhere:
 class Progress:
     """How far Stripe's answer brought an attempt; `failure` exactly with `failed`.
 
-    `client_secret` is encrypted, given exactly with `requires_action`.
+    `client_secret` is encrypted, given exactly with `requires_action`; `closed_as` counts with
+    `closed`.
     """
 
     state: State
     payment_intent: str | None = None
     client_secret: bytes | None = None
     failure: Declined | None = None
+    closed_as: ClosedAs = "canceled"
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """The money is there: the charge and what it did to the balance."""
+    """The money is there: the charge and what it did to the balance of which fund."""
 
     request: DonationRequested
     payment_intent: str
     charge: Charge
     balance_transaction: BalanceTransaction
+    fund: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the fund may hold the settlement currency: a fund's assets have one."""
+        holds = self.request.fund_currency or self.request.currency
+        return self.balance_transaction.currency == holds
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """Stripe took the payment; the money is not on the balance yet."""
+
+    request: DonationRequested
+    payment_intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The intent was canceled at Stripe: nobody can pay it any more."""
+
+    request: DonationRequested
+    payment_intent: str
+    reason: ClosedAs
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +140,7 @@ class Ignored:
     reason: Reason
 
 
-Verdict = Captured | Failed | Ignored | None
+Verdict = Captured | Underway | Failed | Closed | Ignored | None
 
 
 def key_may_be_forgotten(asked: datetime, now: datetime) -> bool:
@@ -123,20 +153,32 @@ def search_is_current(since: datetime, now: datetime) -> bool:
     return now - since >= SEARCH_DELAY
 
 
-def progress(answer: Intent | Declined | AccessRevoked, seal: Callable[[str], bytes]) -> Progress:
-    """What the answer to "create and confirm" says about the attempt; `seal` encrypts secrets."""
+def progress(
+    answer: Intent | Declined | AccessRevoked, seal: Callable[[str], bytes], *, on_client: bool
+) -> Progress:
+    """What the answer to an attempt's call says about it; `seal` encrypts secrets."""
     if isinstance(answer, AccessRevoked):
         answer = Declined("account_unavailable")
     if isinstance(answer, Declined):
         return Progress("failed", answer.payment_intent, failure=answer)
-    state = _STATES.get(answer.status)
+    is_open = on_client and answer.status in _OPEN_ON_CLIENT
+    state = "requires_action" if is_open else _STATES.get(answer.status)
     if state is None:
         raise Refused("unexpected_status", f"Stripe left the intent in {answer.status}")
     if state == "failed":
         return Progress(state, answer.id, failure=_failure_of(answer))
     if state == "requires_action" and answer.client_secret is not None:
         return Progress(state, answer.id, seal(answer.client_secret))
-    return Progress(state, answer.id)
+    return Progress(state, answer.id, closed_as=_closed_as(answer))
+
+
+def observed(verdict: Underway | Failed | Closed) -> Progress:
+    """What an event showed of an attempt, as progress."""
+    if isinstance(verdict, Failed):
+        return Progress("failed", verdict.failure.payment_intent, failure=verdict.failure)
+    if isinstance(verdict, Underway):
+        return Progress("processing", verdict.payment_intent)
+    return Progress("closed", verdict.payment_intent, closed_as=verdict.reason)
 
 
 def is_ours(intent: Intent | Missing | AccessRevoked) -> bool:
@@ -183,26 +225,33 @@ def judge(
 
 
 def _outcome(intent: Intent, attempt: Attempt) -> Verdict:
-    if attempt.state == "captured":
+    request, state = attempt.request, _STATES.get(intent.status)
+    if attempt.state == "captured" or state is None or state == "requires_action":
         return None
-    if intent.status == "succeeded":
-        charge = intent.charge
-        if charge is None or charge.balance_transaction is None:
-            return None  # `charge.updated` comes once the balance transaction exists.
-        _check(charge.balance_transaction, attempt.request)
-        return Captured(attempt.request, intent.id, charge, charge.balance_transaction)
-    if _STATES.get(intent.status) == "failed":
-        return Failed(attempt.request, _failure_of(intent))
-    return None
+    if intent.status == "succeeded" and intent.charge and intent.charge.balance_transaction:
+        moved = intent.charge.balance_transaction
+        _check(moved, request)
+        return Captured(request, intent.id, intent.charge, moved, request.fund)
+    if state == "processing":  # `charge.updated` comes once the balance transaction exists.
+        return Underway(request, intent.id)
+    if state == "closed":
+        return Closed(request, intent.id, _closed_as(intent))
+    if attempt.on_client and attempt.state in ("calling", "requires_action"):
+        return None
+    return Failed(request, _failure_of(intent))
 
 
 def _figures(intent: Intent) -> tuple[int, str]:
     return intent.amount_minor, intent.currency
 
 
+def _closed_as(intent: Intent) -> ClosedAs:
+    # Our own reason for a gift that stays unpaid; an event may tell of it before our record does.
+    return "expired" if intent.cancellation_reason == "abandoned" else "canceled"
+
+
 def _failure_of(intent: Intent) -> Declined:
-    code: FailureCode = "canceled" if intent.status == "canceled" else "card_declined"
-    return Declined(code, intent.decline_code, intent.id)
+    return Declined("card_declined", intent.decline_code, intent.id)
 
 
 def _check(transaction: BalanceTransaction, request: DonationRequested) -> None:
@@ -214,47 +263,3 @@ def _check(transaction: BalanceTransaction, request: DonationRequested) -> None:
         and transaction.amount_minor != request.charge_amount_minor
     ):
         raise Refused("balance_mismatch", "the balance transaction is not about the whole charge")
-
-
-def captured_fact(account: str, captured: Captured) -> PaymentCaptured:
-    """The fact to tell when the money is there."""
-    transaction = captured.balance_transaction
-    return PaymentCaptured(
-        donation=captured.request,
-        account=account,
-        payment_intent=captured.payment_intent,
-        charge=captured.charge.id,
-        balance_transaction=transaction.id,
-        gross_minor=transaction.amount_minor,
-        fee_minor=transaction.fee_minor,
-        platform_fee_minor=transaction.platform_fee_minor,
-        net_minor=transaction.net_minor,
-        settlement_currency=transaction.currency,
-        captured_at=captured.charge.created,
-    )
-
-
-def captured_id(account: str, charge: Charge) -> UUID:
-    """The id of that fact, whichever event showed it."""
-    return business_id(charge.created, f"stripe:{account}:charge:{charge.id}:captured")
-
-
-def donation_entry(account: str, charge: Charge) -> str:
-    """The id of the gift's entry: what later entries about the charge refer to."""
-    return type_id("ent", caused_id(captured_id(account, charge), "entries.requested.v1"))
-
-
-def failed_fact(failed: Failed) -> PaymentFailed:
-    """The fact to tell when an attempt ended without money."""
-    return PaymentFailed(
-        donation=failed.request.donation,
-        amount_minor=failed.request.amount_minor,
-        code=failed.failure.code,
-        decline_code=failed.failure.decline_code,
-    )
-
-
-def failed_id(donation: str) -> UUID:
-    """The id of that fact, whether the call's answer or an event showed it."""
-    asked = time_of(parse_type_id("don", donation))
-    return business_id(asked, f"amply:donation:{donation}:failed")

@@ -1,17 +1,18 @@
 """Stripe's events: see at Stripe what each is about, then keep and tell what that means."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
-from topics import registry
 from workers.gateways.stripe_objects import Intent
-from workers.payments import aftermath, decisions, signals, store, store_captures
+from workers.payments import aftermath, decisions, signals, store, store_captures, store_turns
 from workers.payments.aftermath import Aftermath
-from workers.payments.decisions import Captured, Failed, Ignored, Verdict
+from workers.payments.decisions import Captured, Closed, Failed, Ignored, Underway, Verdict
 from workers.payments.resources import Payments
-from workers.runtime.worker import Transaction
+from workers.payments.telling import Step, move_on, tell_captured
+from workers.runtime.worker import Transaction, Transient
 
 
 async def look(message: Envelope[StripeEventReceived], payments: Payments) -> Verdict | Aftermath:
@@ -30,10 +31,23 @@ async def look_at_payment(message: Envelope[StripeEventReceived], payments: Paym
     if attempt is not None and attempt.state == "captured":
         return None
     intent = await payments.stripe.fetch_intent(event.account, event.object)
-    if attempt is not None or not isinstance(intent, Intent) or not decisions.is_ours(intent):
-        return decisions.judge(message, intent, attempt)
-    named = await store.attempt_of_donation(payments.pool, organization, str(intent.donation))
-    return decisions.judge(message, intent, named)
+    if attempt is None and isinstance(intent, Intent) and decisions.is_ours(intent):
+        found = await store.attempt_of_donation(payments.pool, organization, str(intent.donation))
+        verdict = decisions.judge(message, intent, found)
+    else:
+        verdict = decisions.judge(message, intent, attempt)
+    if isinstance(verdict, Captured) and not verdict.fits:
+        return await _elsewhere(organization, verdict, payments)
+    return verdict
+
+
+async def _elsewhere(organization: str, captured: Captured, payments: Payments) -> Captured:
+    """The capture with the organization's own fund for the currency that Stripe settled in."""
+    currency = captured.balance_transaction.currency
+    fund = await store_turns.default_fund(payments.pool, organization, currency)
+    if fund is None:
+        raise Transient(f"the organization has no fund that holds {currency}")
+    return replace(captured, fund=fund)
 
 
 _LOOKS: Final = {
@@ -52,7 +66,6 @@ async def record_events(
     connection = transaction.connection
     ignored = [(message, v) for message, v in verdicts if isinstance(v, Ignored)]
     captures = [(message, v) for message, v in verdicts if isinstance(v, Captured)]
-    failures = [(message, v) for message, v in verdicts if isinstance(v, Failed)]
     aftermaths = [(message, v) for message, v in verdicts if isinstance(v, Aftermath)]
     await store.ignore(connection, ignored)
     signals.tell_ignored(ignored)
@@ -61,34 +74,10 @@ async def record_events(
         if captured.payment_intent in paid:
             paid.remove(captured.payment_intent)
             tell_captured(message, captured, transaction)
-    moves: list[store.Move] = [
-        (message.organization, failed.request.donation, "failed", failed.failure.payment_intent)
-        for message, failed in failures
+    steps = [
+        Step(message, verdict.request, decisions.observed(verdict), observed=True)
+        for message, verdict in verdicts
+        if isinstance(verdict, Underway | Failed | Closed)
     ]
-    moved = await store.advance(connection, moves)
-    for message, failed in failures:
-        if failed.request.donation in moved:
-            moved.remove(failed.request.donation)
-            tell_failed(message, failed, transaction)
+    await move_on(steps, transaction)
     await aftermath.record(aftermaths, transaction)
-
-
-def tell_captured(
-    message: Envelope[StripeEventReceived], captured: Captured, transaction: Transaction
-) -> None:
-    """Say that the money is there."""
-    account, charged = message.body.account, captured.charge
-    transaction.send(
-        registry.PAYMENTS_CAPTURED,
-        decisions.captured_fact(account, captured),
-        cause=message,
-        id=decisions.captured_id(account, charged),
-        time=charged.created,
-    )
-
-
-def tell_failed(message: Envelope[Any], failed: Failed, transaction: Transaction) -> None:
-    """Say that the attempt ended without money."""
-    fact = decisions.failed_fact(failed)
-    failed_id = decisions.failed_id(failed.request.donation)
-    transaction.send(registry.PAYMENTS_FAILED, fact, cause=message, id=failed_id)

@@ -1,10 +1,12 @@
 """What payments needs from outside its transaction: Stripe, a pool, a key, the clock."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from contracts.donations import DonationRequested
 from contracts.message import Envelope
@@ -15,9 +17,10 @@ from workers.gateways.stripe_gateway import StripeGateway, open_stripe
 from workers.gateways.stripe_objects import AccessRevoked, Declined, Intent, Unresolved
 from workers.payments import store
 from workers.payments.decisions import Attempt, key_may_be_forgotten, search_is_current
-from workers.payments.store import Opened
+from workers.payments.expiry import sweep_for_ever
+from workers.payments.store import Expiry, Opened
 from workers.runtime.worker import Transient
-from workers.settings import secret_file
+from workers.settings import integer, secret_file
 
 
 def _now() -> datetime:
@@ -33,42 +36,48 @@ class Payments:
     client_secret_key: bytes
     open_attempt: Grouped[Envelope[DonationRequested], Opened | None]
     attempt_of_object: Grouped[tuple[str, str], Attempt | None]
+    expiry: Expiry
     now: Callable[[], datetime] = _now
 
     async def charge(
-        self, account: str, attempt: int, message: Envelope[DonationRequested]
+        self,
+        account: str,
+        attempt: int,
+        asked: Envelope[Any],
+        gift: DonationRequested,
+        payment_method: str | None,
     ) -> Intent | Declined | AccessRevoked:
-        """Charge the gift once, however often this is called."""
-        gift = message.body
-        if key_may_be_forgotten(message.time, self.now()):
+        """Charge the gift once, however often this is called because of the message `asked`."""
+        if key_may_be_forgotten(asked.time, self.now()):
             found = await self.stripe.find_intent(account, gift.donation)
             if found is not None:
                 return found
         answer = await self.stripe.create_intent(
             account,
             donation=gift.donation,
-            organization=message.organization,
+            organization=asked.organization,
             amount_minor=gift.charge_amount_minor,
             currency=gift.currency,
-            payment_method=gift.payment_method,
+            payment_method=payment_method,
             attempt=attempt,
+            platform_fee_minor=gift.platform_fee_minor,
         )
         if isinstance(answer, Unresolved):
-            return await self._resolve(account, attempt, message)
+            return await self._resolve(account, attempt, asked.organization, gift.donation)
         return answer
 
     async def _resolve(
-        self, account: str, attempt: int, message: Envelope[DonationRequested]
+        self, account: str, attempt: int, organization: str, donation: str
     ) -> Intent | AccessRevoked:
         """What came of a call that Stripe failed at; if nothing did, the next key's turn comes."""
         now = self.now()
-        since = await store.unresolved_since(self.pool, message, now)
+        since = await store.unresolved_since(self.pool, organization, donation, now)
         if not search_is_current(since, now):
             raise Transient("Stripe failed, and its search may not show yet what came of the call")
-        found = await self.stripe.find_intent(account, message.body.donation)
+        found = await self.stripe.find_intent(account, donation)
         if found is not None:
             return found
-        await store.take_next_key(self.pool, message, attempt)
+        await store.take_next_key(self.pool, organization, donation, attempt)
         raise Transient("nothing came of the call that Stripe failed at: it is made anew")
 
     def sealer(self, donation: str) -> Callable[[str], bytes]:
@@ -78,13 +87,23 @@ class Payments:
 
 @asynccontextmanager
 async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
-    """Open what the settings name."""
+    """Open what the settings name; while it is open, overdue gifts are asked to be closed."""
     master = secret_file(settings, "AMPLY_MASTER_KEY", "the file of the master key")
+    hours = integer(settings, "AMPLY_PAYMENT_EXPIRY_HOURS", 24, least=1, most=24 * 365)
+    is_live = settings.get("AMPLY_ENVIRONMENT") == "live"
+    expiry = Expiry(timedelta(hours=hours), _now if is_live else lambda: None)
     async with open_pool(settings) as pool, open_stripe(settings) as gateway:
-        yield Payments(
+        payments = Payments(
             gateway,
             pool,
             derive(master, "client-secret"),
-            Grouped(partial(store.open_attempts, pool)),
+            Grouped(partial(store.open_attempts, pool, expiry)),
             Grouped(partial(store.attempts_of_objects, pool)),
+            expiry,
         )
+        sweeping = asyncio.create_task(sweep_for_ever(pool, expiry))
+        try:
+            yield payments
+        finally:
+            sweeping.cancel()
+            await asyncio.wait({sweeping})

@@ -6,7 +6,8 @@ from typing import Any, Final
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics.outbox import AnyConnection
-from workers.payments.decisions import Captured, donation_entry
+from workers.payments.decisions import Captured
+from workers.payments.facts import donation_entry
 from workers.runtime.worker import Refused
 
 # One statement, since captures are the hot path.
@@ -27,7 +28,7 @@ CAPTURE: Final = """
     ), paid AS (
         UPDATE payments.attempts AS a
         SET state = 'captured', payment_intent = m.payment_intent, charge = m.charge,
-            balance_transaction = m.balance_transaction
+            balance_transaction = m.balance_transaction, fund = m.fund
         FROM moves AS m JOIN locked USING (organization, donation)
         WHERE a.organization = m.organization AND a.donation = m.donation
             AND a.state < 'captured'
@@ -75,7 +76,7 @@ def _captured_row(account: str, captured: Captured) -> tuple[Any, ...]:
     moved, charge = captured.balance_transaction, captured.charge
     return (
         *(captured.request.donation, captured.payment_intent, charge.id, moved.id, account),
-        *(captured.request.fund, moved.currency, moved.amount_minor),
+        *(captured.fund, moved.currency, moved.amount_minor),
         *(moved.fee_minor + moved.platform_fee_minor, moved.net_minor),
         *(donation_entry(account, charge), moved.created),
     )

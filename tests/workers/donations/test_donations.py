@@ -14,6 +14,7 @@ from contracts.message import Envelope
 from contracts.payments import (
     PaymentActionRequired,
     PaymentCaptured,
+    PaymentClosed,
     PaymentFailed,
     PaymentProcessing,
 )
@@ -22,6 +23,7 @@ from topics.registry import (
     ENTRIES_RECORDED,
     PAYMENTS_ACTION_REQUIRED,
     PAYMENTS_CAPTURED,
+    PAYMENTS_CLOSED,
     PAYMENTS_FAILED,
     PAYMENTS_PROCESSING,
 )
@@ -33,17 +35,17 @@ SEEDS = range(5)
 
 
 def story(organization: str, fund: str) -> list[Envelope[Any]]:
-    """A gift that failed, was confirmed with the bank, captured after all, and recorded."""
+    """A gift that was confirmed with the bank, failed, was tried again twice, and recorded."""
     promised = gift(organization, fund, time=START)
     donation = promised.body.donation
     facts: list[tuple[Any, Any]] = [
-        (PAYMENTS_PROCESSING, PaymentProcessing(donation=donation, payment_intent="pi_1")),
         (PAYMENTS_ACTION_REQUIRED, PaymentActionRequired(donation=donation, payment_intent="pi_1")),
+        (PAYMENTS_PROCESSING, PaymentProcessing(donation=donation, payment_intent="pi_1")),
+        (PAYMENTS_FAILED, failure(donation, 1, "lost_card")),
+        (PAYMENTS_FAILED, failure(donation, 2, "expired_card")),
         (
-            PAYMENTS_FAILED,
-            PaymentFailed(
-                donation=donation, amount_minor=2500, code="card_declined", decline_code="lost_card"
-            ),
+            PAYMENTS_ACTION_REQUIRED,
+            PaymentActionRequired(donation=donation, payment_intent="pi_1", attempt=3),
         ),
         (
             PAYMENTS_CAPTURED,
@@ -75,11 +77,21 @@ def story(organization: str, fund: str) -> list[Envelope[Any]]:
             ),
         ),
     ]
-    times = (START + timedelta(seconds=n) for n in range(1, 9))
+    times = (START + timedelta(seconds=n) for n in range(1, 12))
     return [promised] + [
         message(topic, organization, body, time=time)
         for (topic, body), time in zip(facts, times, strict=False)
     ]
+
+
+def failure(donation: str, attempt: int, decline_code: str) -> PaymentFailed:
+    return PaymentFailed(
+        donation=donation,
+        amount_minor=2500,
+        code="card_declined",
+        decline_code=decline_code,
+        attempt=attempt,
+    )
 
 
 async def row(bench: Bench, organization: str, donation: str) -> dict[str, Any]:
@@ -95,7 +107,8 @@ async def test_each_fact_moves_the_gift_on(bench: Bench) -> None:
     organization, fund = await bench.organization()
     facts = story(organization, fund)
     donation = facts[0].body.donation
-    expected = ["pending", "processing", "requires_action", "failed", "captured", "recorded"]
+    expected = ["pending", "requires_action", "processing", "failed", "failed", "requires_action"]
+    expected += ["captured", "recorded"]
     for fact, status in zip(facts, expected, strict=True):
         await bench.settle(WORKER, None, [fact])
         assert (await row(bench, organization, donation))["status"] == status
@@ -115,7 +128,7 @@ async def test_each_fact_moves_the_gift_on(bench: Bench) -> None:
 async def test_any_order_and_repetition_ends_in_the_same_row(bench: Bench, seed: int) -> None:
     dice = random.Random(seed)
     organization, fund = await bench.organization()
-    facts = story(organization, fund)[: dice.randint(2, 6)]
+    facts = story(organization, fund)[: dice.randint(2, 8)]
     donation = facts[0].body.donation
     await bench.settle(WORKER, None, facts)
     expected = await row(bench, organization, donation)
@@ -141,21 +154,58 @@ async def test_view_shows_own_gifts_once_their_request_is_known(bench: Bench) ->
             return await connection.fetch("SELECT * FROM read.donations")
 
     try:
-        await bench.settle(WORKER, None, [facts[3]])
+        await bench.settle(WORKER, None, [facts[4]])
         assert await seen(organization) == []
         await bench.settle(WORKER, None, [facts[0]])
         [shown] = await seen(organization)
         assert (shown["status"], shown["failure_code"], shown["decline_code"]) == (
             "failed",
             "card_declined",
-            "lost_card",
+            "expired_card",
         )
-        await bench.settle(WORKER, None, [facts[4]])
+        assert shown["attempt"] == 2
+        await bench.settle(WORKER, None, [facts[3]])  # Late word of an earlier attempt.
+        [shown] = await seen(organization)
+        assert (shown["decline_code"], shown["attempt"]) == ("expired_card", 2)
+        await bench.settle(WORKER, None, [facts[6]])
         [shown] = await seen(organization)
         assert (shown["status"], shown["failure_code"]) == ("captured", None)
         assert await seen(new("org")) == []
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("reason", ["canceled", "expired"])
+@pytest.mark.parametrize("first", [True, False])
+async def test_closed_gift_keeps_its_last_failure_and_stays_closed(
+    bench: Bench, reason: Any, first: bool
+) -> None:
+    organization, fund = await bench.organization()
+    facts = story(organization, fund)[:6]
+    donation = facts[0].body.donation
+    end = message(PAYMENTS_CLOSED, organization, PaymentClosed(donation=donation, reason=reason))
+    await bench.settle(WORKER, None, [end, *facts] if first else [*facts, end])
+    stored = await row(bench, organization, donation)
+    assert (stored["status"], stored["decline_code"]) == (reason, "expired_card")
+
+
+async def test_row_from_before_there_were_steps_folds_as_a_first_attempt(bench: Bench) -> None:
+    organization, fund = await bench.organization()
+    facts = story(organization, fund)
+    donation = facts[0].body.donation
+    await bench.settle(WORKER, None, facts[:4])
+    await bench.fetch(
+        "UPDATE donations.donations SET step = NULL, attempt = NULL, failed_attempt = NULL"
+        " WHERE id = $1",
+        donation,
+    )
+    await bench.settle(WORKER, None, [facts[2]])
+    assert (await row(bench, organization, donation))["status"] == "failed"
+    await bench.settle(WORKER, None, [facts[4]])
+    stored = await row(bench, organization, donation)
+    assert (stored["status"], stored["decline_code"]) == ("failed", "expired_card")
+    await bench.settle(WORKER, None, [facts[5]])
+    assert (await row(bench, organization, donation))["status"] == "requires_action"
 
 
 async def test_who_waits_for_a_gift_is_woken(bench: Bench) -> None:

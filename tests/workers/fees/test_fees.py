@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts.donations import SealedDonor
 from contracts.identifiers import caused_id
-from contracts.payments import PaymentCaptured
+from contracts.payments import FeeLine, PaymentCaptured
 from tests.workers.bench import Bench, gift, message, new
 from topics.registry import ENTRIES_REQUESTED, PAYMENTS_CAPTURED
 from workers.fees import decisions
@@ -136,6 +136,29 @@ def test_entry_carries_the_gifts_visibility_donor_and_places_to_look() -> None:
         "charge": "ch_1",
         "balance_transaction": "txn_1",
     }
+
+
+def test_every_line_of_the_fee_is_told_and_taxes_are_an_expense_too() -> None:
+    taken = [("stripe_fee", 60), ("tax", 8), ("application_fee", 25), ("tax", 3)]
+    lines_of_fee = tuple(FeeLine(kind=kind, amount_minor=amount) for kind, amount in taken)
+    fact = captured(71, 25).model_copy(update={"fees": lines_of_fee})
+    assert lines(fact) == [
+        ("Assets:Stripe", "2404", "EUR"),
+        ("Expenses:ProcessorFees", "71", "EUR"),
+        ("Expenses:PlatformFees", "25", "EUR"),
+        ("Income:Donations", "-2500", "EUR"),
+    ]
+    assert decisions.details(fact)["fees"] == {"stripe_fee": 60, "tax": 11, "application_fee": 25}
+
+
+def test_money_for_another_fund_than_wished_is_booked_there_with_its_rate() -> None:
+    other = new("fund")
+    fact = captured(71, settled="USD").model_copy(
+        update={"gross_minor": 2700, "net_minor": 2629, "exchange_rate": "1.08", "fund": other}
+    )
+    assert {posting.fund for posting in decisions.postings(fact)} == {other}
+    told = decisions.details(fact)
+    assert (told["exchange_rate"], told["fund_wished"]) == ("1.08", FUND)
 
 
 async def test_worker_requests_one_entry_for_each_payment_once(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.money import EXPONENTS
+from contracts.money import EXPONENTS, charge_step
 from workers.gateways.stripe_amounts import (
     SCALES,
     AmountNotRepresentableError,
@@ -68,7 +68,19 @@ def test_what_can_be_charged_comes_back_unchanged(currency: str, amount_minor: i
     assert from_stripe(amount, currency) == amount_minor
 
 
-def test_currencies_that_we_take_have_one_scale_everywhere() -> None:
+def test_every_currency_that_we_take_has_a_scale_and_no_other() -> None:
+    assert set(SCALES) == set(EXPONENTS)
     for currency, exponent in EXPONENTS.items():
         assert SCALES[currency].iso_digits == exponent
-        assert to_stripe(1, currency) == 1
+
+
+@pytest.mark.parametrize("currency", sorted(EXPONENTS))
+def test_steps_that_the_edge_checks_are_exactly_what_stripe_can_charge(currency: str) -> None:
+    step = charge_step(currency)
+    for amount_minor in (*range(1, 25), *range(90, 111), 200, 550, 1000, 18_605):
+        try:
+            to_stripe(amount_minor, currency)
+            is_chargeable = True
+        except AmountNotRepresentableError:
+            is_chargeable = False
+        assert is_chargeable == (amount_minor % step == 0)

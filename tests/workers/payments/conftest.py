@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.workers.bench import Bench, event, gift
+from tests.workers.bench import Bench, event, gift, new
 from tests.workers.conftest import Sandbox
 from workers.payments.resources import Payments, open_payments
 from workers.payments.worker import WORKER
@@ -36,13 +36,36 @@ class Scene:
         return self
 
     def gift(self, **changes: Any) -> Any:
-        return gift(self.organization, self.fund, **changes)
+        return gift(self.organization, changes.pop("fund", self.fund), **changes)
 
     def event(self, event_type: str, found: str, **changes: Any) -> Any:
         return event(self.organization, self.account, event_type, found, **changes)
 
     async def settle(self, *messages: Any) -> list[Any]:
         return await self.bench.settle(WORKER, self.payments, messages)
+
+    async def add_fund(self, currency: str) -> str:
+        """Another default fund of the organization."""
+        fund = new("fund")
+        await self.bench.fetch(
+            "INSERT INTO edge.funds (id, organization, name, currency, is_default)"
+            " VALUES ($1, $2, 'Other', $3, true)",
+            *(fund, self.organization, currency),
+        )
+        return fund
+
+    async def disable(self) -> None:
+        """Stripe lets the account take no charges any more."""
+        await self.bench.fetch(
+            "UPDATE accounts.accounts SET charges_enabled = false WHERE account = $1",
+            self.account,
+        )
+
+    async def charge(self, promised: Any, attempt: int = 1) -> Any:
+        """The call to Stripe alone, as if the process died after it."""
+        return await self.payments.charge(
+            self.account, attempt, promised, promised.body, promised.body.payment_method
+        )
 
     async def intent(self, **changes: str) -> str:
         """A payment on the account that we did not make."""

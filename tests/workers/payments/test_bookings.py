@@ -19,7 +19,7 @@ from tests.workers.payments.objects import (
     refund,
 )
 from workers.gateways.stripe_objects import Charge
-from workers.payments import decisions
+from workers.payments import facts
 from workers.payments.bookings import WrittenOff, adjustment, of_dispute, of_refund
 from workers.runtime.worker import Refused
 
@@ -29,7 +29,7 @@ BACK = moved("txn_back", 10_000, "dispute_reversal", days=30)
 
 def test_a_gifts_entry_has_the_id_that_its_capture_gives_it() -> None:
     charge = Charge(CHARGE.id, CHARGE.created, None)
-    assert ORIGIN.entry == decisions.donation_entry("acct_1", charge)
+    assert ORIGIN.entry == facts.donation_entry("acct_1", charge)
 
 
 def test_a_refund_takes_from_income_and_leaves_the_processors_fee_an_expense() -> None:

@@ -14,8 +14,17 @@ from workers.gateways.stripe_objects import (
     Intent,
     Missing,
 )
-from workers.payments import decisions
-from workers.payments.decisions import Attempt, Captured, Elsewhere, Failed, Ignored
+from workers.payments import decisions, facts
+from workers.payments.decisions import (
+    Attempt,
+    Captured,
+    Closed,
+    Elsewhere,
+    Failed,
+    Ignored,
+    State,
+    Underway,
+)
 from workers.runtime.worker import Refused, Transient
 
 ORGANIZATION, FUND = new("org"), new("fund")
@@ -32,8 +41,8 @@ ATTEMPT = Attempt("processing", "acct_1", "pi_1", GIFT)
 
 def test_money_that_is_there() -> None:
     verdict = decisions.judge(EVENT, INTENT, ATTEMPT)
-    assert verdict == Captured(GIFT, "pi_1", CHARGE, TRANSACTION)
-    fact = decisions.captured_fact("acct_1", verdict)
+    assert verdict == Captured(GIFT, "pi_1", CHARGE, TRANSACTION, FUND)
+    fact = facts.captured_fact("acct_1", verdict)
     assert fact.gross_minor == fact.fee_minor + fact.platform_fee_minor + fact.net_minor
 
 
@@ -62,13 +71,45 @@ def test_events_that_move_nothing(
     "intent",
     [
         replace(INTENT, status="processing"),
-        replace(INTENT, status="requires_action", charge=None),
         replace(INTENT, charge=replace(CHARGE, balance_transaction=None)),
         replace(INTENT, charge=None),
     ],
 )
-def test_nothing_to_say_yet(intent: Intent) -> None:
-    assert decisions.judge(EVENT, intent, ATTEMPT) is None
+def test_money_that_is_on_its_way(intent: Intent) -> None:
+    assert decisions.judge(EVENT, intent, ATTEMPT) == Underway(GIFT, "pi_1")
+
+
+def test_nothing_to_say_yet() -> None:
+    waits = replace(INTENT, status="requires_action", charge=None)
+    assert decisions.judge(EVENT, waits, ATTEMPT) is None
+
+
+@pytest.mark.parametrize("state", ["calling", "requires_action"])
+def test_card_that_a_donor_mistypes_on_the_client_ends_nothing(state: State) -> None:
+    declined = replace(INTENT, status="requires_payment_method", charge=None)
+    waits = replace(ATTEMPT, state=state, on_client=True)
+    assert decisions.judge(EVENT, declined, waits) is None
+    assert isinstance(decisions.judge(EVENT, declined, replace(waits, state="processing")), Failed)
+
+
+@pytest.mark.parametrize(
+    ("because", "reason"),
+    [("abandoned", "expired"), ("requested_by_customer", "canceled"), (None, "canceled")],
+)
+def test_canceled_intent_closes_the_gift(because: str | None, reason: str) -> None:
+    canceled = replace(INTENT, status="canceled", charge=None, cancellation_reason=because)
+    verdict = decisions.judge(EVENT, canceled, ATTEMPT)
+    assert isinstance(verdict, Closed)
+    assert decisions.observed(verdict).closed_as == reason
+
+
+def test_fund_that_cannot_hold_the_settlement_currency() -> None:
+    verdict = decisions.judge(EVENT, INTENT, ATTEMPT)
+    assert isinstance(verdict, Captured)
+    assert verdict.fits
+    dollars = GIFT.model_copy(update={"fund_currency": "USD"})
+    assert not replace(verdict, request=dollars).fits
+    assert replace(verdict, request=GIFT.model_copy(update={"fund_currency": "EUR"})).fits
 
 
 def test_captured_by_this_intent_already() -> None:
@@ -116,14 +157,13 @@ def test_gift_that_is_not_here_yet() -> None:
         decisions.judge(EVENT, INTENT, None)
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [("requires_payment_method", "card_declined"), ("canceled", "canceled")]
-)
-def test_payment_that_failed(status: str, code: str) -> None:
-    failed = replace(INTENT, status=status, decline_code="lost_card", charge=None)
+def test_payment_that_failed() -> None:
+    failed = replace(
+        INTENT, status="requires_payment_method", decline_code="lost_card", charge=None
+    )
     verdict = decisions.judge(EVENT, failed, ATTEMPT)
     assert isinstance(verdict, Failed)
-    assert (verdict.failure.code, verdict.failure.decline_code) == (code, "lost_card")
+    assert (verdict.failure.code, verdict.failure.decline_code) == ("card_declined", "lost_card")
 
 
 @pytest.mark.parametrize(
@@ -133,21 +173,28 @@ def test_payment_that_failed(status: str, code: str) -> None:
         (replace(INTENT, status="processing"), "processing"),
         (replace(INTENT, status="requires_action"), "requires_action"),
         (replace(INTENT, status="requires_payment_method"), "failed"),
-        (replace(INTENT, status="canceled"), "failed"),
+        (replace(INTENT, status="canceled"), "closed"),
         (Declined("card_declined"), "failed"),
         (AccessRevoked(), "failed"),
     ],
 )
 def test_progress(answer: Intent | Declined | AccessRevoked, state: str) -> None:
-    progress = decisions.progress(answer, str.encode)
+    progress = decisions.progress(answer, str.encode, on_client=False)
     assert progress.state == state
     assert (progress.failure is not None) == (state == "failed")
     assert progress.client_secret == (b"pi_1_secret" if state == "requires_action" else None)
 
 
+@pytest.mark.parametrize("status", ["requires_payment_method", "requires_confirmation"])
+def test_intent_that_is_left_to_the_donors_client(status: str) -> None:
+    answer = replace(INTENT, status=status, charge=None)
+    progress = decisions.progress(answer, str.encode, on_client=True)
+    assert (progress.state, progress.client_secret) == ("requires_action", b"pi_1_secret")
+
+
 def test_status_that_our_parameters_exclude() -> None:
     with pytest.raises(Refused, match="requires_capture"):
-        decisions.progress(replace(INTENT, status="requires_capture"), str.encode)
+        decisions.progress(replace(INTENT, status="requires_capture"), str.encode, on_client=False)
 
 
 def test_ages_of_keys_and_searches() -> None:

@@ -118,7 +118,16 @@ async def test_both_observers_of_a_decline_give_it_one_id(scene: Scene) -> None:
 
 async def test_amount_below_stripes_minimum(scene: Scene) -> None:
     [failed] = await scene.settle(scene.gift(amount_minor=1, charge_amount_minor=1))
+    assert failed.body.code == "amount_too_small"
+    assert (failed.body.minimum_minor, failed.body.minimum_currency) == (50, "EUR")
+
+
+async def test_amount_that_stripe_cannot_represent_is_never_sent(scene: Scene) -> None:
+    [failed] = await scene.settle(
+        scene.gift(amount_minor=18_605, charge_amount_minor=18_605, currency="KWD")
+    )
     assert failed.body.code == "amount_not_accepted"
+    assert await scene.sandbox.intents(scene.account) == []
 
 
 async def test_three_d_secure_keeps_the_secret_encrypted_and_goes_on(scene: Scene) -> None:
@@ -172,7 +181,7 @@ async def test_lost_answer_is_resolved_by_the_same_key(scene: Scene) -> None:
 
 async def test_crash_between_answer_and_record_charges_once(scene: Scene) -> None:
     promised = scene.gift()
-    await scene.payments.charge(scene.account, 1, promised)
+    await scene.charge(promised)
     [processing] = await scene.settle(promised)
     [intent] = await scene.sandbox.intents(scene.account)
     assert processing.body.payment_intent == intent["id"]
@@ -209,13 +218,13 @@ async def test_failure_that_stripe_remembers_gets_a_new_key_after_a_look(scene: 
 
 async def test_old_message_is_looked_up_before_it_is_charged(scene: Scene) -> None:
     old = scene.gift(time=datetime.now(UTC) - timedelta(hours=30))
-    await scene.payments.charge(scene.account, 1, old)
+    await scene.charge(old)
     [before] = await scene.sandbox.intents(scene.account)
     # As if Stripe had forgotten the key: another one would make another payment.
     await scene.bench.fetch("DELETE FROM payments.attempts WHERE donation = $1", old.body.donation)
     [processing] = await scene.settle(old)
     assert processing.body.payment_intent == before["id"]
-    found = await scene.payments.charge(scene.account, 2, old)
+    found = await scene.charge(old, attempt=2)
     assert getattr(found, "id", None) == before["id"]
     assert len(await scene.sandbox.intents(scene.account)) == 1
 

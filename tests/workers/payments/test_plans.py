@@ -5,7 +5,7 @@ millisecond a gift at 400 gifts, growing with their number.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -21,7 +21,7 @@ FILL = """
 """
 #: Statement -> its arguments for a batch of one row.
 STATEMENTS = {
-    "ADVANCE": (store.ADVANCE, (["don_1"], ["failed"], ["pi_1"])),
+    "ADVANCE": (store.ADVANCE, (["don_1"], ["failed"], ["pi_1"], [None], [True])),
     "CAPTURE": (
         store_captures.CAPTURE,
         (
@@ -29,7 +29,7 @@ STATEMENTS = {
             *([2500], [63], [2437], ["ent_1"], [datetime(2027, 3, 1, tzinfo=UTC)]),
         ),
     ),
-    "OPEN": (store.OPEN, (["don_1"], [b"{}"])),
+    "OPEN": (store.OPEN, (["don_1"], [b"{}"], [False], None, timedelta(hours=24))),
     "BY_OBJECT": (store.BY_OBJECT, (["pi_1"],)),
 }
 

@@ -143,7 +143,7 @@ async def test_a_refund_waits_for_the_accounts_money(scene: Scene) -> None:
 async def test_figures_of_another_settlement_currency_are_stripes(scene: Scene) -> None:
     scene.account = await scene.sandbox.account("US")
     scene.organization, scene.fund = await scene.bench.organization(scene.account)
-    gift = await paid(scene)
+    gift = await paid(scene, fund_currency="USD")
     assert gift.captured.settlement_currency == "USD"
     await gift.settle(gift.request(3000))
     lines = {
