@@ -8,6 +8,7 @@ from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
+from deploy.cli.organizations import organizations
 from deploy.cli.reconciling import reconcile
 from deploy.cli.sandbox import sandbox
 from deploy.cli.up import up
@@ -27,6 +28,7 @@ app.command("replay")(replay)
 app.command("erase")(erase)
 app.command("reconcile")(reconcile)
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(organizations, name="organizations")
 ledger = typer.Typer(help="The ledger's records.", no_args_is_help=True)
 ledger.command("export")(export)
 ledger.command("visibility")(visibility)

@@ -32,6 +32,11 @@ MAY_CHARGE: Final = """
 """
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
 
+SET_PLATFORM_FEE: Final = """
+    UPDATE edge.organizations SET platform_fee_basis_points = $2 WHERE id = $1
+"""
+PLATFORM_FEE: Final = "SELECT platform_fee_basis_points FROM edge.organizations WHERE id = $1"
+
 ENTRY_LABEL: Final = """
     SELECT e.bytes, c.visibility, c.public_after
     FROM read.entries e LEFT JOIN read.visibility_changes c
@@ -51,6 +56,17 @@ async def create_database(connection: Any, name: str) -> None:
 async def figures(connection: Any) -> dict[str, object]:
     """Counts and ages (seconds) that say whether the platform keeps up."""
     return dict(await connection.fetchrow(FIGURES))
+
+
+async def set_platform_fee(connection: Any, organization: str, basis_points: int) -> None:
+    """Set the platform's share of an organization's charges, in 1/10 000, in its scope."""
+    await connection.execute(SET_PLATFORM_FEE, organization, basis_points)
+
+
+async def platform_fee(connection: Any, organization: str) -> int:
+    """The platform's share of an organization's charges, in 1/10 000, in its scope."""
+    basis_points: int = await connection.fetchval(PLATFORM_FEE, organization)
+    return basis_points
 
 
 async def organization_id(connection: Any, slug: str) -> str | None:

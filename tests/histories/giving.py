@@ -61,6 +61,7 @@ async def give(play: Play, step: Step) -> str | None:
         visibility=visibility,
         public_after=now if visibility == "delayed_public" else None,
         donor=None,
+        fund_currency=None if currency == settled else settled,
     )
     sent: Envelope[Any] = message(DONATIONS_REQUESTED, organization.id, body, time=now)
     play.machinery.send(sent)

@@ -63,3 +63,6 @@ CREATE OR REPLACE VIEW read.donations AS
 -- The platform's share of each charge, in hundredths of a percent.
 ALTER TABLE edge.organizations ADD COLUMN platform_fee_basis_points integer NOT NULL DEFAULT 0
     CHECK (platform_fee_basis_points BETWEEN 0 AND 5000);
+GRANT USAGE ON SCHEMA edge TO amply_operations;
+GRANT SELECT (id, platform_fee_basis_points), UPDATE (platform_fee_basis_points)
+    ON edge.organizations TO amply_operations;

@@ -1,0 +1,50 @@
+"""`amply organizations`: what is agreed with an organization."""
+
+import asyncio
+from typing import Annotated
+
+import asyncpg
+import typer
+
+from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
+from deploy.operations import store
+from edge.database.store import set_scope
+
+BASIS_POINTS_MAX = 5000
+
+organizations = typer.Typer(help="What is agreed with an organization.", no_args_is_help=True)
+
+
+@organizations.command("platform-fee")
+def platform_fee(
+    organization: Annotated[str, typer.Argument(help="Slug of the organization.")],
+    basis_points: Annotated[
+        int | None,
+        typer.Argument(min=0, max=BASIS_POINTS_MAX, help="Hundredths of a percent; none: show."),
+    ] = None,
+    data: DataOption = DATA_DEFAULT,
+) -> None:
+    """Show or set the platform's share of each charge; gifts that were accepted keep theirs."""
+    dsn = setting(environment(data), "AMPLY_POSTGRES")
+    try:
+        agreed = asyncio.run(_agree(dsn, organization, basis_points))
+    except (OSError, asyncpg.PostgresError) as error:
+        fail(f"PostgreSQL does not answer: {type(error).__name__}")
+    if agreed is None:
+        fail(f"there is no organization {organization}")
+    console.print(f"{organization}: {agreed / 100:.2f} % of each charge", markup=False)
+
+
+async def _agree(dsn: str, slug: str, basis_points: int | None) -> int | None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        found = await store.organization_id(connection, slug)
+        if found is None:
+            return None
+        async with connection.transaction():
+            await set_scope(connection, [found])
+            if basis_points is not None:
+                await store.set_platform_fee(connection, found, basis_points)
+            return await store.platform_fee(connection, found)
+    finally:
+        await connection.close()
