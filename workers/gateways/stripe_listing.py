@@ -1,6 +1,6 @@
 """What Stripe lists of an account: balance transactions, its balance, events it could not deliver.
 
-Pages come one after the other with a pause between them, so that whoever takes payments keeps most
+Calls come one after the other with a pause before each, so that whoever takes payments keeps most
 of the account's rate (Stripe, "Rate limits"). Amounts are ISO minor units, signed as Stripe signs.
 """
 
@@ -70,7 +70,7 @@ class UndeliveredEvent:
 
 
 class Listing:
-    """Reads lists through a gateway, `pause_s` between two calls of one account."""
+    """Reads through a gateway, at most one call in `pause_s` for each reader of an account."""
 
     def __init__(self, stripe_gateway: StripeGateway, pause_s: float) -> None:
         self.gateway = stripe_gateway
@@ -131,12 +131,12 @@ class Listing:
             if not body["has_more"] or not body["data"]:
                 return
             parameters["starting_after"] = body["data"][-1]["id"]
-            await asyncio.sleep(self._pause_s)
 
     async def _ask(self, path: str, account: str | None, **parameters: Any) -> Any:
         """A call, repeated with growing pauses while Stripe has no time for it (429, 5xx)."""
         pauses = delays(0.5, 8.0)
         for attempt in range(1, TRIES_MAX + 1):
+            await asyncio.sleep(self._pause_s)
             try:
                 return await self.gateway.ask("get", path, account, **parameters)
             except stripe.PermissionError as error:

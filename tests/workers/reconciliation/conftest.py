@@ -32,6 +32,8 @@ class Scene:
 
     async def prepare(self) -> "Scene":
         self.account = await self.sandbox.account()
+        manual = {"settings[payouts][schedule][interval]": "manual"}  # Payouts when tests say so.
+        await self.sandbox.ask("POST", f"/v1/accounts/{self.account}", data=manual)
         self.organization, self.fund = await self.bench.organization(self.account)
         await self.record(genesis(self.organization))
         return self

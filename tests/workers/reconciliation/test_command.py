@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 
@@ -126,7 +127,18 @@ async def test_the_command_says_when_nothing_could_be_compared(
     status, output = await amply(scene, tmp_path, "--wait", "0.1")
     assert status == 2 and "is `reconciliation` running?" in output
     fault = {"method": "GET", "path": "/v1/balance_transactions", "action": "answer"}
+    # The process answers a request again that another one took and did not finish.
+    left = "INSERT INTO reconciliation.requests (id, organization, taken_at) VALUES ($1, $2, now())"
+    request = uuid4()
+    await scene.bench.fetch(left, request, scene.organization)
     async with reconciling(scene):
+
+        async def finished() -> bool:
+            sql = "SELECT finished_at, runs FROM reconciliation.requests WHERE id = $1"
+            [row] = await scene.bench.fetch(sql, request)
+            return row["finished_at"] is not None and len(row["runs"]) == 1
+
+        await until(finished, "the request that was left is answered")
         await scene.sandbox.control("faults", **fault, status=429, count=None)
         status, output = await amply(scene, tmp_path, *only)
         assert status == 2 and f"not compared: {scene.account}" in output

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import asyncpg
+import pytest
+
 from tests.ledger.making import donation, postings
 from tests.workers.bench import new
 from tests.workers.reconciliation.conftest import Scene
+from workers.gateways.stripe_listing import Listing
 from workers.reconciliation.account import check_ledger, reconcile
 
 
@@ -193,3 +197,90 @@ async def test_a_gift_split_over_two_funds_is_one_movement(scene: Scene) -> None
     )
     await scene.record(donation(scene.organization, entry, id=entry, postings=lines))
     assert (await reconcile(scene.resources, scene.known)).outcome == "agreed"
+
+
+async def test_the_frequent_run_leaves_older_days_as_they_are(scene: Scene) -> None:
+    day_s = 86_400
+    await scene.book(await scene.charge())
+    foreign = await scene.charge(order="17")
+    old = await scene.charge(amount=777)
+    assert (await reconcile(scene.resources, scene.known)).is_whole
+    await scene.sandbox.control("clock", advance_s=30 * day_s)
+    await scene.book(await scene.charge())
+    late = await scene.charge(amount=888)
+    # The newest day known is 30 days old: the window reaches from there to now.
+    result = await reconcile(scene.resources, scene.known)
+    assert (result.is_whole, len(result.waiting)) == (False, 2)
+    await scene.sandbox.control("clock", advance_s=day_s)
+    await scene.book(late)
+    await scene.book(old)
+    result = await reconcile(scene.resources, scene.known)
+    assert (result.is_whole, result.outcome) == (False, "differs"), "old days wait for a whole run"
+    assert set(await scene.classes()) == {
+        each["balance_transaction"]["id"] for each in (foreign, old)
+    }
+    sums = await scene.sums()
+    assert sums["movements_minor"] == sums["balance_minor"] == await scene.balance()
+    assert (await reconcile(scene.resources, scene.known, whole=True)).outcome == "agreed"
+    assert set(await scene.classes()) == {foreign["balance_transaction"]["id"]}
+
+
+async def test_a_balance_that_is_no_sum_of_movements_is_shown(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.book(await scene.charge())
+    told = await scene.balance()
+
+    async def balance(listing: Listing, account: str) -> dict[str, int]:
+        return {"EUR": told + 1}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Listing, "balance", balance)
+        assert (await reconcile(scene.resources, scene.known)).outcome == "differs"
+    [item] = await scene.items()
+    assert (item["subject"], item["class"], item["reason"]) == (
+        *("balance:EUR", "differs", "balance"),
+    )
+    assert (item["stripe_net_minor"], item["ledger_net_minor"]) == (told + 1, told)
+    assert (await reconcile(scene.resources, scene.known)).outcome == "agreed"
+    assert await scene.items() == []
+
+
+async def test_money_that_moves_while_it_is_compared_is_compared_too(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.book(await scene.charge())
+    ask, late = Listing.balance, 2
+
+    async def balance(listing: Listing, account: str) -> dict[str, int]:
+        nonlocal late
+        if late:
+            late -= 1
+            await scene.book(await scene.charge())
+        return await ask(listing, account)
+
+    monkeypatch.setattr(Listing, "balance", balance)
+    assert (await reconcile(scene.resources, scene.known, whole=True)).outcome == "agreed"
+    assert (await scene.sums())["ledger_minor"] == await scene.balance()
+
+
+async def test_its_role_reads_views_and_books_nothing(scene: Scene) -> None:
+    for sql in (
+        "SELECT * FROM payments.attempts",
+        "SELECT * FROM ledger.openings",
+        "SELECT * FROM read.openings",
+        "SELECT * FROM edge.donor_profiles",
+        "DELETE FROM reconciliation.differences",
+        "INSERT INTO payments.movements DEFAULT VALUES",
+        "INSERT INTO ledger.entries DEFAULT VALUES",
+        "UPDATE ledger.balances SET amount = 0",
+    ):
+        async with scene.resources.pool.acquire() as connection:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(sql)
+    await scene.charge()
+    await reconcile(scene.resources, scene.known)
+    async with scene.resources.pool.acquire() as connection:
+        assert await connection.fetch("SELECT * FROM read.movements") == [], "out of scope"
+        healed = "UPDATE reconciliation.differences SET healed_at = now()"
+        assert await connection.execute(healed) == "UPDATE 0"

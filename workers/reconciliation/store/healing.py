@@ -58,7 +58,8 @@ TIDY: Final = (
     "DELETE FROM reconciliation.swept_events WHERE created < now() - interval '60 days'",
     """
     DELETE FROM reconciliation.runs
-    WHERE finished_at < now() - interval '30 days' AND since IS NOT NULL
+    WHERE finished_at < now() - CASE WHEN since IS NULL THEN interval '400 days'
+        ELSE interval '1 day' END
     """,
 )
 OPEN_BY_CLASS: Final = """
@@ -72,10 +73,12 @@ STUCK_BY_KIND: Final = """
     FROM reconciliation.stuck GROUP BY kind
 """
 OLDEST_WHOLE: Final = """
-    SELECT extract(epoch FROM min(whole))::float8 FROM (
-        SELECT max(finished_at) AS whole FROM reconciliation.runs
-        WHERE since IS NULL AND outcome IN ('agreed', 'differs') GROUP BY account
-    ) AS accounts
+    SELECT extract(epoch FROM min(coalesce(whole, to_timestamp(0))))::float8 FROM (
+        SELECT max(finished_at) FILTER (
+                WHERE since IS NULL AND outcome IN ('agreed', 'differs')) AS whole,
+            (array_agg(outcome ORDER BY id DESC))[1] AS newest
+        FROM reconciliation.runs GROUP BY account
+    ) AS accounts WHERE newest <> 'unreachable'
 """
 
 
@@ -149,7 +152,10 @@ async def stuck_by_kind(connection: AnyConnection) -> list[tuple[str, int, float
 
 
 async def oldest_whole(connection: AnyConnection) -> float | None:
-    """When the account was compared whole that has waited longest, Unix time; None: none ever."""
+    """When the account that waits longest was compared whole, Unix time; 0: never.
+
+    Those that cannot be reached do not count; None when there is no other.
+    """
     found: float | None = await connection.fetchval(OLDEST_WHOLE)
     return found
 
