@@ -77,3 +77,17 @@ def spell_decimal(amount_minor: int | str, exponent: int) -> str:
 def spell(amount_minor: int, currency: str) -> str:
     """`2500, "EUR"` as `EUR 25.00`, by integer arithmetic."""
     return f"{currency} {spell_decimal(amount_minor, exponent_of(currency))}"
+
+
+def parse_decimal(text: str, currency: str) -> int:
+    """`12.50` of `EUR` as 1250, the inverse of `spell_decimal`; ValueError when it is not exact.
+
+    Digits and one point: no sign, no grouping, no more decimals than the currency has.
+    """
+    whole, point, fraction = text.partition(".")
+    exponent = exponent_of(currency)
+    if not (text.isascii() and whole.isdigit() and (fraction.isdigit() if point else True)):
+        raise ValueError(f"{text!r} is not an amount such as {spell_decimal(1250, exponent)}")
+    if len(fraction) > exponent:
+        raise ValueError(f"{currency} has {exponent} decimals, {text!r} has more")
+    return int(whole + fraction.ljust(exponent, "0"))

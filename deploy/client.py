@@ -15,6 +15,8 @@ import orjson
 ATTEMPTS_MAX: Final = 8
 _RETRY_DELAY_S: Final = 0.25
 _RETRIED: Final = frozenset({409, 429, 502, 503, 504})
+#: Conflicts that no repetition ends.
+_FINAL: Final = frozenset({"dispute_open", "exceeds_refundable", "gift_not_paid"})
 
 
 class RefusedByEdgeError(Exception):
@@ -64,6 +66,20 @@ class EdgeClient:
 
     async def donate(self, body: dict[str, Any], idempotency_key: str) -> Answer:
         """POST a donation; its 202 answer. RefusedByEdgeError on a final no."""
+        return Answer(*await self._post("/v1/donations", body, idempotency_key))
+
+    async def refund(
+        self, donation: str, body: dict[str, Any], idempotency_key: str
+    ) -> dict[str, Any]:
+        """POST a refund of a donation; the refund. RefusedByEdgeError on a final no."""
+        path = f"/v1/donations/{donation}/refunds"
+        content, _ = await self._post(path, body, idempotency_key)
+        return content
+
+    async def _post(
+        self, path: str, body: dict[str, Any], idempotency_key: str
+    ) -> tuple[dict[str, Any], bool]:
+        """What a 202 says, and whether it repeats an earlier answer."""
         payload = orjson.dumps(body)
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         refusal: RefusedByEdgeError | None = None
@@ -72,14 +88,13 @@ class EdgeClient:
                 await asyncio.sleep(_RETRY_DELAY_S * 2 ** min(attempt - 1, 4))
             try:
                 async with self._session.post(
-                    f"{self._url}/v1/donations", data=payload, headers=headers
+                    self._url + path, data=payload, headers=headers
                 ) as response:
-                    content = orjson.loads(await response.read())
+                    content: dict[str, Any] = orjson.loads(await response.read())
                     if response.status == 202:
-                        replayed = response.headers.get("Idempotent-Replayed") == "true"
-                        return Answer(content, replayed)
+                        return content, response.headers.get("Idempotent-Replayed") == "true"
                     refusal = RefusedByEdgeError(response.status, content)
-                    if response.status not in _RETRIED:
+                    if response.status not in _RETRIED or refusal.code in _FINAL:
                         raise refusal
             except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
                 refusal = None
@@ -89,10 +104,15 @@ class EdgeClient:
 
     async def donation(self, identifier: str, *, wait_s: int = 0) -> dict[str, Any]:
         """The donation's state now, or within `wait_s` seconds once it is settled."""
+        return await self._awaited(f"/v1/donations/{identifier}", wait_s)
+
+    async def refunded(self, identifier: str, *, wait_s: int = 0) -> dict[str, Any]:
+        """The refund's state now, or within `wait_s` seconds once it is settled."""
+        return await self._awaited(f"/v1/refunds/{identifier}", wait_s)
+
+    async def _awaited(self, path: str, wait_s: int) -> dict[str, Any]:
         headers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
-        async with self._session.get(
-            f"{self._url}/v1/donations/{identifier}", headers=headers
-        ) as response:
+        async with self._session.get(self._url + path, headers=headers) as response:
             content: dict[str, Any] = orjson.loads(await response.read())
             if response.status != 200:
                 raise RefusedByEdgeError(response.status, content)

@@ -10,6 +10,7 @@ from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.organizations import organizations
 from deploy.cli.reconciling import reconcile
+from deploy.cli.refunds import refund
 from deploy.cli.sandbox import sandbox
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("status")(status)
 app.command("donate")(donate)
+app.command("refund")(refund)
 app.command("import")(import_gifts)
 app.command("replay")(replay)
 app.command("erase")(erase)
