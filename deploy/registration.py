@@ -17,7 +17,7 @@ from edge.organizations.service import (
 
 PLATFORM_SLUG = "amply"
 #: So that every command can be tried with the one key that a demonstration has.
-SCOPES = (*SCOPES_DEFAULT, "exports", "refunds:write")
+SCOPES = (*SCOPES_DEFAULT, "exports", "payouts:read", "payouts:write", "refunds:write")
 
 
 async def register(dsn: str, master_key: bytes, origin: str, account: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.organizations import organizations
+from deploy.cli.payouts import payouts
 from deploy.cli.reconciling import reconcile
 from deploy.cli.refunds import refund
 from deploy.cli.sandbox import sandbox
@@ -40,6 +41,7 @@ ledger.command("check")(check)
 ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
+app.add_typer(payouts, name="payouts")
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -1,7 +1,11 @@
 """Deposits and what adds up to them, and the settings of payouts, over HTTP."""
 
+import asyncio
 import csv
 import io
+import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -298,3 +302,43 @@ async def test_where_own_payouts_stand_is_shown(deposits: Deposits, edge: Served
             "remainder": 45,
         }
     ]
+
+
+async def command(edge: Served, slug: str, key: str, *arguments: str) -> str:
+    """What `amply payouts ...` prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", "from deploy.cli import main; main()", "payouts", *arguments),
+        env={
+            **os.environ,
+            "AMPLY_URL": edge.url,
+            "AMPLY_API_KEY": key,
+            "AMPLY_ORGANIZATION": slug,
+            "COLUMNS": "200",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0, printed
+    return printed.decode()
+
+
+async def test_the_command_shows_deposits_and_changes_settings(
+    deposits: Deposits, edge: Served
+) -> None:
+    slug = deposits.society.slug
+    key = await deposits.society.key("payouts:read", "payouts:write")
+    listed = await command(edge, slug, key, "list")
+    assert f"po_{slug}" in listed and "28.50 EUR" in listed
+    shown = await command(edge, slug, key, "show", f"po_{slug}")
+    assert "payout_fee" in shown and "-0.50 EUR" in shown and "28.50 EUR to the bank" in shown
+    changed = await command(
+        edge,
+        slug,
+        key,
+        *("settings", "--paid-by", "amply", "--interval", "monthly"),
+        *("--month-day", "31", "--under-review", "--json"),
+    )
+    assert json.loads(changed)["under_review"] is True
+    assert "month_day: 31" in await command(edge, slug, key, "settings")
