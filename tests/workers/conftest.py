@@ -32,8 +32,11 @@ class Sandbox:
         self._url = url
 
     async def ask(self, method: str, path: str, **how: Any) -> Any:
-        """One request: `json` for the control API, `data` and `account` for Stripe's."""
-        headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
+        """One request: `json` for the control API, `data` and `account` for Stripe's.
+
+        `key` is another one than the platform's secret key.
+        """
+        headers = {"Authorization": f"Bearer {how.pop('key', STRIPE_KEY)}"}
         if account := how.pop("account", None):
             headers["Stripe-Account"] = account
         async with (

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.workers.bench import Bench, event, gift, new
+from contracts.looks import PaymentLookRequested
+from tests.workers.bench import Bench, event, gift, message, new
 from tests.workers.conftest import Sandbox
+from topics.registry import PAYMENTS_LOOK_REQUESTED
 from workers.payments.resources import Payments, open_payments
 from workers.payments.worker import WORKER
 
@@ -43,6 +45,27 @@ class Scene:
 
     async def settle(self, *messages: Any) -> list[Any]:
         return await self.bench.settle(WORKER, self.payments, messages)
+
+    def look(self, found: str) -> Any:
+        """That somebody wants an object of the account to be looked at."""
+        body = PaymentLookRequested(account=self.account, object=found, reason="stuck")
+        return message(PAYMENTS_LOOK_REQUESTED, self.organization, body)
+
+    async def in_browser(self, intent: str, **given: str) -> Any:
+        """What Stripe.js does in the donor's browser: confirm by key and client secret."""
+        [secret] = [
+            each["client_secret"]
+            for each in await self.sandbox.intents(self.account)
+            if each["id"] == intent
+        ]
+        data = {"client_secret": secret, "return_url": "https://example.org/thanks"} | given
+        keys = await self.sandbox.ask("GET", "/_sandbox/keys")
+        return await self.sandbox.ask(
+            *("POST", f"/v1/payment_intents/{intent}/confirm"),
+            data=data,
+            account=self.account,
+            key=keys["publishable_key"],
+        )
 
     async def add_fund(self, currency: str) -> str:
         """Another default fund of the organization."""
