@@ -22,11 +22,11 @@ from workers.payments import (
     store_refunds,
 )
 from workers.payments.bookings import Booking, Origin
-from workers.payments.decisions import Ignored
+from workers.payments.decisions import Captured, Ignored
 from workers.payments.origins import origin_of
 from workers.payments.resources import Payments
 from workers.payments.store_movements import Movement
-from workers.runtime.worker import Transaction
+from workers.runtime.worker import Transaction, Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,13 @@ class Aftermath:
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
 
+    @property
+    def moved(self) -> bool:
+        """Whether any of them moved money so far."""
+        return any(each.balance_transaction is not None for each in self.refunds) or any(
+            each.balance_transactions for each in self.disputes
+        )
+
 
 async def look_at_refund(
     message: Envelope[StripeEventReceived], payments: Payments
@@ -48,7 +55,9 @@ async def look_at_refund(
     if isinstance(refund, Missing | AccessRevoked):
         return _unseen(refund)
     origin = await origin_of(message, payments, refund.charge)
-    return origin if isinstance(origin, Ignored) else Aftermath(origin, seen_at, (refund,))
+    if isinstance(origin, Ignored):
+        return origin
+    return _bookable(Aftermath(origin, seen_at, (refund,)))
 
 
 async def look_at_dispute(
@@ -62,13 +71,16 @@ async def look_at_dispute(
     origin = await origin_of(message, payments, dispute.charge)
     if isinstance(origin, Ignored):
         return origin
-    return Aftermath(origin, seen_at, disputes=(dispute,))
+    return _bookable(Aftermath(origin, seen_at, disputes=(dispute,)))
 
 
 async def look_at_charge(
-    message: Envelope[StripeEventReceived], payments: Payments
+    message: Envelope[StripeEventReceived], payments: Payments, captured: Captured | None = None
 ) -> Aftermath | Ignored | None:
-    """All refunds and disputes of a charge; None when it has none."""
+    """All refunds and disputes of a charge; None when it has none.
+
+    `captured` is what the same look shows of its payment, if that is news.
+    """
     seen_at, charge = payments.now(), message.body.object
     refunds = await list_refunds(payments.stripe, message.body.account, charge)
     if isinstance(refunds, Missing | AccessRevoked):
@@ -79,10 +91,17 @@ async def look_at_charge(
     if not refunds and not disputes:
         return None
     about = refunds[0].charge if refunds else disputes[0].charge
-    origin = await origin_of(message, payments, about)
+    origin = await origin_of(message, payments, about, captured)
     if isinstance(origin, Ignored):
         return origin
-    return Aftermath(origin, seen_at, tuple(refunds), tuple(disputes))
+    return _bookable(Aftermath(origin, seen_at, tuple(refunds), tuple(disputes)))
+
+
+def _bookable(seen: Aftermath) -> Aftermath:
+    """Transient when money moved of a gift whose own is not booked: it may go to another fund."""
+    if not seen.origin.is_booked and seen.moved:
+        raise Transient("the payment of this gift is not booked yet")
+    return seen
 
 
 def _unseen(answer: Missing | AccessRevoked) -> Ignored:

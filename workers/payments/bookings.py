@@ -31,12 +31,16 @@ LOST: Final = frozenset({"lost", "prevented", "warning_closed"})
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The gift that a charge paid, on the account where the charge is."""
+    """The gift that a charge paid, on the account where the charge is.
+
+    `is_booked`: its money is, so `gift.fund` is the fund that holds it.
+    """
 
     organization: str
     account: str
     gift: DonationRequested
     charge: PaidCharge
+    is_booked: bool = True
 
     @property
     def entry(self) -> str:

@@ -8,7 +8,7 @@ from contracts.stripe_events import StripeEventReceived
 from workers.gateways.stripe_gateway import API_VERSION
 from workers.payments import aftermath, events
 from workers.payments.aftermath import Aftermath
-from workers.payments.decisions import Verdict
+from workers.payments.decisions import Captured, Verdict
 from workers.payments.resources import Payments
 from workers.runtime.worker import Refused, Transaction
 
@@ -26,7 +26,8 @@ async def look(message: Envelope[PaymentLookRequested], payments: Payments) -> F
             return [await events.look_at_payment(event, payments)]
         case "ch" | "py":
             payment = await events.look_at_payment(event, payments)
-            return [payment, await aftermath.look_at_charge(event, payments)]
+            captured = payment if isinstance(payment, Captured) else None
+            return [payment, await aftermath.look_at_charge(event, payments, captured)]
         case "re" | "pyr":
             return [await aftermath.look_at_refund(event, payments)]
         case "dp" | "du":

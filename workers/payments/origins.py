@@ -5,20 +5,26 @@ from contracts.stripe_events import StripeEventReceived
 from workers.gateways.stripe_charges import PaidCharge
 from workers.payments import decisions, store
 from workers.payments.bookings import Origin
-from workers.payments.decisions import Attempt, Elsewhere, Ignored
+from workers.payments.decisions import Attempt, Captured, Elsewhere, Ignored
 from workers.payments.resources import Payments
 from workers.runtime.worker import Transient
 
 
 async def origin_of(
-    message: Envelope[StripeEventReceived], payments: Payments, charge: PaidCharge | None
+    message: Envelope[StripeEventReceived],
+    payments: Payments,
+    charge: PaidCharge | None,
+    captured: Captured | None = None,
 ) -> Origin | Ignored:
     """The gift behind a charge on the account that the message names, or why it is none of ours.
 
-    Transient while the gift, or its payment, is not here yet.
+    Transient while the gift, or its payment, is not here yet; `captured` shows it just now.
     """
     if charge is None or charge.payment_intent is None:
         return Ignored("foreign")
+    if captured is not None:
+        gift = captured.request.model_copy(update={"fund": captured.fund})
+        return Origin(message.organization, message.body.account, gift, charge)
     organization = message.organization
     attempt: Attempt | Elsewhere | None = await payments.attempt_of_object(
         (organization, charge.payment_intent)
@@ -47,4 +53,5 @@ def judge(
         if attempt.state != "captured":
             raise Transient("the payment of this gift is not here yet")
         return Ignored("foreign")  # Another payment for the same gift, which was not booked.
-    return Origin(message.organization, message.body.account, attempt.request, charge)
+    is_booked = attempt.state == "captured"
+    return Origin(message.organization, message.body.account, attempt.request, charge, is_booked)

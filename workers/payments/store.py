@@ -211,12 +211,17 @@ async def attempt_of_donation(
     return _attempt(row) if row is not None else None
 
 
-def _attempt(row: Any) -> Attempt:
+def gift_of(row: Any) -> DonationRequested:
+    """The gift of an attempt's row, with the fund that holds its money once that is known."""
     request = DonationRequested.model_validate_json(row["request"], extra="ignore")
     if row["fund"] not in (None, request.fund):
         request = request.model_copy(update={"fund": row["fund"]})
+    return request
+
+
+def _attempt(row: Any) -> Attempt:
     known = (row["state"], row["account"], row["payment_intent"])
-    return Attempt(*known, request, row["on_client"])
+    return Attempt(*known, gift_of(row), row["on_client"])
 
 
 class Move(NamedTuple):

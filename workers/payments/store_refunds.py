@@ -5,7 +5,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from contracts.donations import DonationRequested
 from contracts.message import Envelope
 from contracts.refunds import RefundRequested
 from topics.outbox import AnyConnection
@@ -13,13 +12,14 @@ from workers.gateways.database import Pool, tenant
 from workers.gateways.stripe_refunds import Refund
 from workers.payments.bookings import Origin
 from workers.payments.decisions_refunds import Asked, Known, claimed_name, name_of
+from workers.payments.store import gift_of
 
 _COLUMNS: Final = (
     "organization, id, donation, charge, stripe_refund, status, amount_minor, currency, reason,"
     " code, entry, failure_entry, version, seen_at, created_at"
 )
 GIFT: Final = """
-    SELECT state::text, account, charge, request FROM payments.attempts
+    SELECT state::text, account, charge, request, fund FROM payments.attempts
     WHERE organization = $1 AND donation = $2
 """
 ASK: Final = """
@@ -79,7 +79,7 @@ async def ask(pool: Pool, message: Envelope[RefundRequested]) -> Asked | None:
         gift = await connection.fetchrow(GIFT, organization, body.donation)
         if gift is None:
             return None
-        request = DonationRequested.model_validate_json(gift["request"], extra="ignore")
+        request = gift_of(gift)
         await connection.execute(
             ASK,
             organization,

@@ -20,6 +20,7 @@ from tests.workers.payments.objects import (
 )
 from workers.gateways.stripe_refunds import RefundDenied
 from workers.payments import decisions_disputes, decisions_refunds, origins
+from workers.payments.aftermath import Aftermath
 from workers.payments.bookings import of_refund
 from workers.payments.decisions import Attempt, Elsewhere, Ignored
 from workers.payments.decisions_refunds import Asked, Known
@@ -186,3 +187,12 @@ def test_a_charge_that_paid_no_gift_here_is_ignored(charge: Any, attempt: Any, r
 def test_a_charge_that_came_before_its_gift_waits(charge: Any, attempt: Any) -> None:
     with pytest.raises(Transient):
         origins.judge(EVENT, charge, attempt)
+
+
+def test_money_of_a_gift_that_is_not_booked_waits_for_its_fund() -> None:
+    origin = origins.judge(EVENT, CHARGE, replace(ATTEMPT, state="processing"))
+    assert origin == replace(ORIGIN, is_booked=False)
+    waiting = refund("pending", balance_transaction=None)
+    assert not Aftermath(replace(ORIGIN, is_booked=False), CREATED, (waiting,)).moved
+    assert Aftermath(ORIGIN, CREATED, (refund(),)).moved
+    assert Aftermath(ORIGIN, CREATED, (), (dispute("lost", moved("t", -5, "dispute")),)).moved

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from contracts.entries import EntryRequested
 from contracts.identifiers import random_id
+from contracts.looks import PaymentLookRequested
+from contracts.payments import PaymentCaptured
 from contracts.refunds import RefundChanged
-from tests.workers.bench import Bench, new
+from tests.workers.bench import Bench, bodies, message, new
 from tests.workers.conftest import Sandbox
 from tests.workers.payments.conftest import Scene
 from tests.workers.payments.paying_back import paid
+from topics.registry import PAYMENTS_LOOK_REQUESTED
 from workers.payments import refunds
 from workers.payments.resources import Payments
 from workers.payments.worker import WORKER
@@ -163,6 +167,25 @@ async def test_an_event_that_overtakes_our_record_finds_the_request(scene: Scene
     assert changed.refund == asked.body.refund
     assert await gift.settle(asked) == []
     await gift.assert_agrees()
+
+
+async def test_a_refund_that_overtakes_its_gift_waits_and_a_look_shows_both(scene: Scene) -> None:
+    promised = scene.gift()
+    await scene.settle(promised)
+    [intent] = await scene.sandbox.intents(scene.account)
+    made = await scene.sandbox.control(f"charges/{intent['latest_charge']}/refunds")
+    early = scene.event("refund.created", made["id"])
+    assert await scene.settle(early) == []
+    assert await scene.bench.set_aside(WORKER) == [("parked", "transient")]
+    body = PaymentLookRequested(
+        account=scene.account, object=intent["latest_charge"], reason="unbooked_movement"
+    )
+    sent = await scene.settle(message(PAYMENTS_LOOK_REQUESTED, scene.organization, body))
+    [captured], [changed] = bodies(sent, PaymentCaptured), bodies(sent, RefundChanged)
+    assert (captured.charge, changed.status) == (intent["latest_charge"], "succeeded")
+    [entry] = bodies(sent, EntryRequested)
+    assert entry.kind == "refund"
+    assert await scene.settle(early) == []
 
 
 async def test_a_lost_answer_is_looked_up_before_it_is_asked_again(scene: Scene) -> None:
