@@ -101,8 +101,12 @@ class Scene:
 
     async def look(self, found: str) -> list[Any]:
         """What is sent after a look."""
+        return await self.settle(self.to_look(found))
+
+    def to_look(self, found: str) -> Any:
+        """The message that asks for it."""
         body = PayoutLookRequested(account=self.account, object=found, reason="stuck")
-        return await self.settle(message(PAYOUTS_LOOK_REQUESTED, self.organization, body))
+        return message(PAYOUTS_LOOK_REQUESTED, self.organization, body)
 
     async def settle(self, *messages: Any) -> list[Any]:
         return await self.bench.settle(WORKER, self.payouts, messages)
