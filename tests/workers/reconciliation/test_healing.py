@@ -17,6 +17,9 @@ from workers.bookkeeping import incoming
 from workers.fees.worker import WORKER as FEES
 from workers.payments.resources import Payments, open_payments
 from workers.payments.worker import WORKER as PAYMENTS
+from workers.payouts.looking import Payouts
+from workers.payouts.worker import WORKER as PAYOUTS
+from workers.payouts.worker import open_payouts
 from workers.reconciliation.account import check_ledger, reconcile
 from workers.reconciliation.sweeping import sweep
 
@@ -34,19 +37,33 @@ async def payments(
         yield opened
 
 
+@pytest.fixture
+async def payouts(bench: Bench, sandbox: Sandbox) -> AsyncIterator[Payouts]:
+    settings = {
+        **sandbox.settings,
+        "AMPLY_POSTGRES": bench.role_dsn("payouts"),
+        "AMPLY_ENVIRONMENT": "test",
+    }
+    async with open_payouts(settings) as opened:
+        yield opened
+
+
 class Platform:
     """The workers between a message and the ledger, driven by hand; webhooks reach nobody."""
 
-    def __init__(self, scene: Scene, payments: Payments) -> None:
-        self.scene, self.payments = scene, payments
+    def __init__(self, scene: Scene, payments: Payments, payouts: Payouts) -> None:
+        self.scene, self.payments, self.payouts = scene, payments, payouts
         self.entries: list[str] = []
 
     async def handle(self, messages: Sequence[Envelope[Any]]) -> None:
         """Let payments, fees and the ledger handle messages and what follows from them."""
         bench, requests = self.scene.bench, []
-        of_payments = [one for one in messages if one.type in PAYMENTS_TOPICS]
-        sent = await bench.settle(PAYMENTS, self.payments, of_payments)
-        assert await bench.set_aside(PAYMENTS) == []
+        sent = []
+        for worker, opened in ((PAYMENTS, self.payments), (PAYOUTS, self.payouts)):
+            topics = {route.topic.name for route in worker.routes}
+            own = [one for one in messages if one.type in topics]
+            sent += await bench.settle(worker, opened, own)
+            assert await bench.set_aside(worker) == []
         requests += [one for one in sent if one.type == ENTRIES_REQUESTED.name]
         captured = [one for one in sent if one.type == PAYMENTS_CAPTURED.name]
         requests += await bench.settle(FEES, None, captured)
@@ -65,12 +82,9 @@ class Platform:
         return (await reconcile(self.scene.resources, self.scene.known)).outcome
 
 
-PAYMENTS_TOPICS = {route.topic.name for route in PAYMENTS.routes}
-
-
 @pytest.fixture
-async def platform(scene: Scene, payments: Payments) -> Platform:
-    return Platform(scene, payments)
+async def platform(scene: Scene, payments: Payments, payouts: Payouts) -> Platform:
+    return Platform(scene, payments, payouts)
 
 
 async def give(platform: Platform) -> Any:
@@ -143,3 +157,37 @@ async def test_healing_twice_books_once(platform: Platform) -> None:
     await platform.handle(looks)
     assert platform.entries == ["donation"]
     assert (await reconcile(scene.resources, scene.known)).outcome == "agreed"
+
+
+async def test_a_deposit_that_nobody_told_of_is_healed(platform: Platform) -> None:
+    await give(platform)
+    assert await platform.heal() == "agreed"
+    scene = platform.scene
+    await scene.sandbox.control(f"accounts/{scene.account}/settle")
+    payout = await scene.payout(1000)
+    await scene.sandbox.control(f"payouts/{payout['id']}", status="paid")
+    assert await platform.heal() == "agreed"
+    await assert_agreed(platform)
+    await scene.sandbox.control(f"payouts/{payout['id']}", status="failed")
+    assert await platform.heal() == "agreed"
+    assert platform.entries == ["donation", "payout", "payout_failed"]
+    await assert_agreed(platform)
+
+
+async def test_a_deposit_of_two_shops_is_explained_to_the_cent(platform: Platform) -> None:
+    scene = platform.scene
+    shop = await scene.charge(order="17")
+    await give(platform)
+    assert await platform.heal() == "agreed"
+    await scene.sandbox.control(f"accounts/{scene.account}/settle")
+    payout = await scene.payout(await scene.balance())
+    await scene.sandbox.control(f"payouts/{payout['id']}", status="paid")
+    assert await platform.heal() == "agreed"
+    assert await scene.classes() == {
+        shop["balance_transaction"]["id"]: ("foreign", "no_donation"),
+        payout["balance_transaction"]: ("foreign", "shared"),
+    }
+    sums = await scene.sums()
+    assert [sums[f"{name}_minor"] for name in ("balance", "movements", "ledger", "foreign")] == [
+        *(0, 0, 0, 0),
+    ]
