@@ -5,12 +5,12 @@ and printed, and the status is 1. A test plays the same seeds; this plays as man
 """
 
 import argparse
-import asyncio
 import logging
 import os
 import sys
 
 import structlog
+import uvloop
 
 from tests.histories import mutants
 
@@ -19,6 +19,7 @@ parser.add_argument("--dsn", required=True, help="a superuser's")
 parser.add_argument("--first", type=int, default=0, help="the first seed")
 parser.add_argument("--count", type=int, default=1000)
 parser.add_argument("--mutant", choices=mutants.MUTANTS, help="a sandbox with this mistake")
+parser.add_argument("--long", action="store_true", help="print a failing history as it is")
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
     name = f"histories_{os.getpid()}"
-    failed = asyncio.run(run(given.dsn, name, given.first, given.count))
+    failed = uvloop.run(run(given.dsn, name, given.first, given.count, is_long=given.long))
     if failed is not None:
         print(failed)
         return 1

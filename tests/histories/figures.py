@@ -3,7 +3,7 @@
 | figure | rule |
 | --- | --- |
 | net | amount - fee |
-| fee | the sum of `fee_details`; nothing but what gives money back has a negative one |
+| fee | the sum of `fee_details`; only what is taken back gives fees back |
 | amount in another currency | the object's amount x `exchange_rate`, rounded half up |
 """
 
@@ -14,7 +14,19 @@ from typing import Any
 from tests.histories.truth import Movement
 
 #: Which amount of its source a movement is about, and whether it comes in or goes out.
-SOURCES = {"charge": ("amount_captured", 1)}
+SOURCES = {
+    "charge": ("amount_captured", 1),
+    "refund": ("amount", -1),
+    "refund_failure": ("amount", 1),
+    "dispute": ("amount", -1),
+    "dispute_reversal": ("amount", 1),
+    "payout": ("amount", -1),
+    "payout_reversal": ("amount", 1),
+}
+
+
+#: What may give fees back.
+RETURNS = ("dispute_reversal", "refund", "fee")
 
 
 def faults(movement: Movement, sources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -24,6 +36,8 @@ def faults(movement: Movement, sources: Mapping[str, Mapping[str, Any]]) -> Iter
         yield f"net {body['net']} is not amount {body['amount']} - fee {body['fee']}"
     if body["fee"] != sum(part["amount"] for part in body["fee_details"]):
         yield f"fee {body['fee']} is not the sum of its details"
+    if body["fee"] < 0 and movement.category not in RETURNS:
+        yield f"a {movement.category} gives {-body['fee']} of fees back"
     if movement.category in SOURCES:
         field, sign = SOURCES[movement.category]
         source = sources[movement.source]

@@ -14,6 +14,11 @@ METHODS = {
     "pm_card_visa": 10.0,
     "pm_card_bypassPending": 3.0,
     "pm_card_threeDSecure2Required": 2.0,
+    "pm_card_refundFail": 1.0,
+    "pm_card_pendingRefund": 1.0,
+    "pm_card_createDispute": 0.5,
+    "pm_card_createDisputeInquiry": 0.5,
+    "pm_card_createMultipleDisputes": 0.5,
     "pm_card_chargeDeclined": 1.0,
     "pm_card_chargeDeclinedInsufficientFunds": 0.5,
 }
@@ -46,29 +51,42 @@ async def give(play: Play, step: Step) -> str | None:
     amount = least + by * dice.randint(0, 9 * least // by)
     charged = amount + by * dice.randint(1, max(1, amount // 20 // by))
     covers_fee = dice.random() < 0.3
-    method = dice.choices(list(METHODS), list(METHODS.values()))[0]
-    visibility = dice.choice(VISIBILITIES)
-    now = play.machinery.now()
-    body = DonationRequested(
-        donation=play.id("don"),
-        fund=fund.id,
+    gift = Gift(f"g{step.number}", organization, fund, play.id("don"))
+    body = promise(
+        play,
+        gift,
         amount_minor=amount,
         charge_amount_minor=charged if covers_fee else amount,
         currency=currency,
         covers_fee=covers_fee,
-        payment_method=method,
-        collected_by=play.id("key"),
-        visibility=visibility,
-        public_after=now if visibility == "delayed_public" else None,
-        donor=None,
-        fund_currency=None if currency == settled else settled,
+        payment_method=dice.choices(list(METHODS), list(METHODS.values()))[0],
+        visibility=dice.choice(VISIBILITIES),
     )
-    sent: Envelope[Any] = message(DONATIONS_REQUESTED, organization.id, body, time=now)
-    play.machinery.send(sent)
-    gift = Gift(f"g{step.number}", organization, fund, body.donation)
-    play.gifts.append(gift)
     what = f"{body.charge_amount_minor} {currency}" + (", the fee covered," if covers_fee else "")
-    return f"gift {gift.tag}: {what} by {method} for fund {fund.tag} ({settled}), {visibility}"
+    return (
+        f"gift {gift.tag}: {what} by {body.payment_method} for fund {fund.tag} ({settled}),"
+        f" {body.visibility}"
+    )
+
+
+def promise(play: Play, gift: Gift, **values: Any) -> DonationRequested:
+    """Promise a gift, as the edge does when it answers 202."""
+    now = play.machinery.now()
+    delayed = values["visibility"] == "delayed_public"
+    settled = gift.organization.currency
+    body = DonationRequested(
+        donation=gift.donation,
+        fund=gift.fund.id,
+        collected_by=play.id("key"),
+        public_after=now if delayed else None,
+        donor=None,
+        fund_currency=None if values["currency"] == settled else settled,
+        **values,
+    )
+    sent: Envelope[Any] = message(DONATIONS_REQUESTED, gift.organization.id, body, time=now)
+    play.machinery.send(sent)
+    play.gifts.append(gift)
+    return body
 
 
 def intents(organization: Organization, play: Play) -> list[dict[str, Any]]:

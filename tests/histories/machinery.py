@@ -4,131 +4,54 @@ A worker takes any messages that lie before it, in any order, some twice, by the
 batches; it may die at a step of its own (a failpoint), and what it had taken lies there again.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import asyncpg
 
 from contracts.message import Envelope
-from edge.database.pool import Database
 from edge.directory.directory import Directory
 from edge.webhooks.reception import Reception
 from ledger.entry import Composer
 from ledger.store import announcing, pen, waiting
-from tests.histories.sandbox import KEY, NOW_S, Client, Sandbox, in_process
+from tests.histories.consumers import Consumer, arm, dying
+from tests.histories.reconciling import Reconciling
+from tests.histories.sandbox import NOW_S, Client, Sandbox
+from tests.histories.trouble import Trouble
 from tests.ledger.making import ORIGIN
-from tests.workers.bench import Bench, new
-from tests.workers.ledger_stand import genesis
-from topics import codec, failpoints, outbox
+from tests.workers.bench import Bench
+from topics import codec, outbox
 from topics.delivery import Delivery
 from topics.registry import ENTRIES_REQUESTED, TOPICS
-from topics.sessions import leave_as_is
 from workers.bookkeeping import incoming
 from workers.bookkeeping.announcer import announcement
 from workers.bookkeeping.recorder import Recorder
-from workers.donations.worker import WORKER as DONATIONS
-from workers.fees.worker import WORKER as FEES
-from workers.payments.worker import WORKER as PAYMENTS
-from workers.payouts.worker import WORKER as PAYOUTS
-from workers.runtime.batch import Batches
-from workers.runtime.limits import Limits
-from workers.runtime.parked import Parked
-from workers.runtime.worker import Worker
-
-WORKERS = (PAYMENTS, FEES, PAYOUTS, DONATIONS)
-#: Nothing waits by the real clock: what fails is parked, and due again whenever somebody looks.
-LIMITS = Limits(
-    attempts_max=2,
-    retry_delay_s_first=0.0,
-    retry_delay_s_max=0.0,
-    park_delay_s_first=0.0,
-    park_delay_s_max=0.0,
-    lease_s=0.0,
-)
-MASTER_KEY = b"\x11" * 32
-
-
-class DeathError(BaseException):
-    """The process is gone; no handler of errors in it hears of that."""
-
-
-class Dying:
-    """An armed failpoint: the `left`-th time that `name` is reached, the process dies."""
-
-    signal = 0
-
-    def __init__(self, name: str, left: int) -> None:
-        self.name, self.left = name, left
-        self.marker = self
-
-    def touch(self) -> None:
-        self.name = ""
-        raise DeathError
-
-
-@dataclass
-class Consumer:
-    """A worker and the heap of deliveries before it."""
-
-    worker: Worker
-    pool: Any
-    resources: Any
-    heap: list[Delivery] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.topics = {route.topic.name for route in self.worker.routes}
-        self._begin()
-
-    def _begin(self) -> None:
-        self.batches = Batches(self.worker, self.pool, self.resources, LIMITS)
-        self.parked = Parked(self.worker, self.pool, self.batches.calls, LIMITS)
-
-    async def settle(self, deliveries: Sequence[Delivery]) -> None:
-        """One batch; after a death a new process has everything to do again."""
-        try:
-            await self.batches.settle(deliveries)
-        except (DeathError, BaseExceptionGroup) as error:
-            if isinstance(error, BaseExceptionGroup) and error.split(DeathError)[1] is not None:
-                raise
-            self.heap += deliveries
-            self._begin()
-
-    async def retry(self) -> bool:
-        """What was parked, once; whether any of it left the queue."""
-        try:
-            return await self.parked.try_due()
-        except (DeathError, BaseExceptionGroup) as error:
-            if isinstance(error, BaseExceptionGroup) and error.split(DeathError)[1] is not None:
-                raise
-            self._begin()
-            return True
 
 
 class Machinery:
     """All that lies between a message and the ledger, for many histories one after the other."""
 
-    def __init__(self, bench: Bench, client: Client, consumers: Sequence[Consumer]) -> None:
+    connection: Any
+    reception: Reception
+    directory: Directory
+    reconciling: Reconciling
+
+    def __init__(self, bench: Bench, client: Client) -> None:
         self.bench = bench
-        self.consumers = consumers
+        self.consumers: list[Consumer] = []
         self.writing: list[Delivery] = []
         self._client = client
         self._offset = 0
 
-    async def begin(self, connection: Any, reception: Reception, directory: Directory) -> None:
-        """Take the pen."""
-        self.connection = connection
-        self.reception = reception
-        self.directory = directory
+    async def take_pen(self) -> None:
+        """Begin to write the log."""
         self._writer = await asyncpg.connect(self.bench.role_dsn("bookkeeping"))
         held = await pen.take(self._writer, 0, ORIGIN, "histories")
         awaited = await waiting.awaited(self._writer, 0)
         self._recorder = Recorder(self._writer, held, Composer(ORIGIN), awaited, held.next_offset)
-        self._offset = held.next_offset
         self._announced = held.state.size
 
     def use(self, sandbox: Sandbox) -> None:
@@ -136,8 +59,8 @@ class Machinery:
         self._client.sandbox = sandbox
         self.directory.forget()
 
-    def now(self) -> datetime:
-        """The business clock: the sandbox's."""
+    def now(self, *_: object) -> datetime:
+        """The business time: the sandbox's."""
         return datetime.fromtimestamp(NOW_S, UTC) + timedelta(
             seconds=self._client.sandbox.world.clock_offset_s
         )
@@ -178,31 +101,33 @@ class Machinery:
             self._publish(record.topic, record.key, record.headers, record.value)
         self._announced += len(rows)
 
-    async def round(self, dice: Random, repeated: float, deaths: float) -> bool:
-        """One turn of one of those that have something to do; whether anybody had."""
-        await self.relay()
-        busy = [consumer for consumer in self.consumers if consumer.heap]
-        turns: list[Consumer | None] = [*busy, None] if self.writing else [*busy]
-        if not turns:
-            return False
-        turn = dice.choice(turns)
-        heap = self.writing if turn is None else turn.heap
-        taken = self._take(dice, heap, repeated)
-        if turn is None:
-            await self.write(taken)
-            return True
-        armed = arm(dice) if dice.random() < deaths else None
-        with dying(armed):
-            await turn.settle(taken)
-        return True
+    async def round(self, dice: Random, trouble: Trouble) -> bool:
+        """A turn of one of those that have something to do; whether anybody had.
 
-    def _take(self, dice: Random, heap: list[Delivery], repeated: float) -> list[Delivery]:
+        Without trouble it is everybody's turn, for all that lies before them, in its order.
+        """
+        await self.relay()
+        busy: list[Consumer | None] = [one for one in self.consumers if one.heap]
+        busy += [None] if self.writing else []
+        for turn in busy if trouble.is_none else dice.sample(busy, min(1, len(busy))):
+            heap = self.writing if turn is None else turn.heap
+            taken = self._take(dice, heap, trouble)
+            if turn is None:
+                await self.write(taken)
+                continue
+            with dying(arm(dice) if dice.random() < trouble.deaths else None):
+                await turn.settle(taken)
+        return bool(busy)
+
+    def _take(self, dice: Random, heap: list[Delivery], trouble: Trouble) -> list[Delivery]:
         """Some or all of a heap, shuffled, some twice; some come again although they were taken."""
+        if trouble.is_none:
+            taken, heap[:] = list(heap), []
+            return taken
         dice.shuffle(heap)
-        number = len(heap) if dice.random() < 0.5 else dice.randint(1, len(heap))
+        number = len(heap) if dice.random() < 0.6 else dice.randint(1, len(heap))
         taken, heap[:] = heap[:number], heap[number:]
-        again = [one for one in taken if dice.random() < repeated]
-        for one in again:
+        for one in [one for one in taken if dice.random() < trouble.repeated]:
             self._offset += 1
             copy = replace(one, offset=self._offset)
             (taken if dice.random() < 0.5 else heap).append(copy)
@@ -227,69 +152,3 @@ class Machinery:
 
     async def close(self) -> None:
         await self._writer.close()
-
-
-#: Where a worker can die: before its transaction, in it, after it.
-STEPS = ("payments.answered", "runtime.before_commit", "runtime.committed")
-
-
-def arm(dice: Random) -> Dying:
-    """A death at a step of chance."""
-    return Dying(dice.choice(STEPS), dice.randint(1, 2))
-
-
-class dying:
-    """While it is open, a failpoint is armed."""
-
-    def __init__(self, armed: Dying | None) -> None:
-        self._armed = armed
-
-    def __enter__(self) -> None:
-        failpoints._armed = self._armed  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        failpoints._armed = None
-
-
-@asynccontextmanager
-async def machinery(bench: Bench, scratch: Path) -> AsyncIterator[Machinery]:
-    """The workers with their own resources, on a migrated database; time is the sandbox's."""
-    key_file = scratch / "master.key"
-    key_file.write_text(MASTER_KEY.hex() + "\n")
-    key_file.chmod(0o600)
-    async with AsyncExitStack() as stack:
-        client = stack.enter_context(in_process())
-        consumers: list[Consumer] = []
-        made = Machinery(bench, client, consumers)
-        for worker in WORKERS:
-            dsn = bench.role_dsn(worker.name)
-            pool = await stack.enter_async_context(
-                asyncpg.create_pool(dsn, min_size=1, max_size=8, reset=leave_as_is)
-            )
-            settings = {
-                "AMPLY_POSTGRES": dsn,
-                "AMPLY_STRIPE_KEY": KEY,
-                "AMPLY_MASTER_KEY": str(key_file),
-            }
-            resources = None
-            if worker.resources is not None:
-                resources = await stack.enter_async_context(worker.resources(settings))
-                if any(one.name == "now" for one in fields(resources)):
-                    resources = replace(resources, now=made.now)
-            consumers.append(Consumer(worker, pool, resources))
-        database = Database(bench.role_dsn("edge"))
-        await database.open()
-        stack.push_async_callback(database.close)
-        directory = Directory(database)
-        directory.is_caching = True
-        reception = Reception(database, directory, MASTER_KEY, is_live=False)
-        reception.start()
-        stack.push_async_callback(reception.close)
-        connection = await asyncpg.connect(bench.dsn)
-        stack.push_async_callback(connection.close)
-        await made.begin(connection, reception, directory)
-        stack.push_async_callback(made.close)
-        made.send(genesis(new("org")))  # The platform's own chain comes first in a log.
-        await made.write(made.writing)
-        made.writing.clear()
-        yield made

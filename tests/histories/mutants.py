@@ -28,6 +28,21 @@ MUTANTS = {
         "return divide_half_up(amount * rate, RATE_SCALE), rate / RATE_SCALE",
         "return amount * rate // RATE_SCALE, rate / RATE_SCALE",
     ),
+    "dispute fee": Mutant(
+        "deploy.sandbox.dispute_states",
+        '_book(call, dispute, -1, fee, "dispute"',
+        '_book(call, dispute, -1, -fee, "dispute"',
+    ),
+    "payout return": Mutant(
+        "deploy.sandbox.payouts",
+        'call, payout["id"], kind, payout["amount"], payout["currency"]',
+        'call, payout["id"], kind, -payout["amount"], payout["currency"]',
+    ),
+    "partial refund": Mutant(
+        "deploy.sandbox.refund_states",
+        'amount, rate = call.world.convert(refund["amount"], refund["currency"], settlement)',
+        'amount, rate = call.world.convert(charge["amount"], refund["currency"], settlement)',
+    ),
 }
 
 

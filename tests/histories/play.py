@@ -1,5 +1,6 @@
 """One history being played: its organizations, its Stripe, and what its steps have made so far."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.identifiers import random_id, type_id
 from contracts.money import Currency
 from tests.histories.machinery import Machinery
-from tests.histories.post import Weather
 from tests.histories.sandbox import Sandbox
+from tests.histories.trouble import Trouble
 from tests.workers.bench import new
 from tests.workers.ledger_stand import genesis
+from workers.reconciliation.account import Result
+from workers.reconciliation.store.reading import Account
 
 T = TypeVar("T")
 
@@ -66,25 +69,27 @@ class Gift:
     donation: str
 
 
-@dataclass(slots=True)
-class Trouble:
-    """How rough it is: the weather of webhooks, repeated messages, deaths of workers."""
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund that was asked for here."""
 
-    weather: Weather = field(default_factory=Weather)
-    repeated: float = 0.0
-    deaths: float = 0.0
+    refund: str
+    gift: Gift
 
 
 @dataclass
 class Play:
-    """What steps act on. `foreign` are charges that are no gifts."""
+    """What steps act on. `foreign` are charges that are no gifts, `compared` what reconciliation
+    found when it last compared an account."""
 
     machinery: Machinery
     trouble: Trouble
     sandbox: Sandbox = field(default_factory=Sandbox)
     organizations: list[Organization] = field(default_factory=list)
     gifts: list[Gift] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
     foreign: set[str] = field(default_factory=set)
+    compared: dict[str, Result] = field(default_factory=dict)
 
     async def begin(self) -> None:
         """An empty Stripe that tells us of everything."""
@@ -102,9 +107,14 @@ class Play:
         identifier = new("org")
         made = [Fund(f"{tag}/{n}", new("fund"), n == 0) for n in range(funds)]
         await self.machinery.connection.execute(
-            "INSERT INTO edge.organizations (id, slug, name, stripe_account, charges_enabled)"
-            " VALUES ($1, $2, 'Hope', $3, true)",
-            *(identifier, identifier.replace("_", "-"), account),
+            "INSERT INTO edge.organizations (id, slug, name) VALUES ($1, $2, 'Hope')",
+            *(identifier, identifier.replace("_", "-")),
+        )
+        await self.machinery.connection.execute(
+            "INSERT INTO accounts.accounts"
+            " (organization, account, stage, charges_enabled, payouts_enabled)"
+            " VALUES ($1, $2, 'current', true, true)",
+            *(identifier, account),
         )
         await self.machinery.connection.executemany(
             "INSERT INTO edge.funds (id, organization, name, currency, is_default)"
@@ -130,6 +140,7 @@ class Play:
             },
         )
         account: str = body["id"]
+        await self.sandbox.control(f"accounts/{account}/onboard")
         return account
 
     def id(self, prefix: str) -> str:
@@ -139,13 +150,23 @@ class Play:
     async def advance(self, span: timedelta) -> None:
         """Let time pass at Stripe and here."""
         await self.sandbox.control("clock", advance_s=int(span.total_seconds()))
+        ids = [organization.id for organization in self.organizations]
+        await self.machinery.reconciling.age(self.machinery.connection, ids, span)
+
+    def accounts(self) -> list[Account]:
+        """All accounts, as reconciliation knows them."""
+        return [
+            Account(organization.id, organization.id.replace("_", "-"), account)
+            for organization in self.organizations
+            for account in organization.accounts
+        ]
 
     async def work(self, dice: Random, rounds: int) -> bool:
         """Let the post and the platform do some of what they have to; whether there was any."""
         busy = False
         for _ in range(rounds):
             arrived = await self.deliver(dice)
-            turned = await self.machinery.round(dice, self.trouble.repeated, self.trouble.deaths)
+            turned = await self.machinery.round(dice, self.trouble)
             if not (arrived or turned):
                 break
             busy = True
@@ -154,8 +175,9 @@ class Play:
     async def deliver(self, dice: Random) -> bool:
         """Hand events on their way to the edge's own reception; whether any arrived."""
         arriving = self.sandbox.post.take(dice, self.trouble.weather)
-        for sequence, body in arriving:
-            await self.machinery.reception.receive(body, "connect")
+        receive = self.machinery.reception.receive
+        await asyncio.gather(*(receive(body, "connect") for _, body in arriving))
+        for sequence, _ in arriving:
             self.sandbox.post.arrived(sequence)
         return bool(arriving)
 

@@ -1,19 +1,10 @@
 """The way of webhooks from Stripe to us: nothing is sent by itself, a history delivers or loses."""
 
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from deploy.sandbox.calls import World
-
-
-@dataclass(slots=True)
-class Weather:
-    """How often an event is lost, told twice, or held back until the next round."""
-
-    lost: float = 0.0
-    twice: float = 0.0
-    held: float = 0.0
+from tests.histories.trouble import Weather
 
 
 class Post:

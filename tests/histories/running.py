@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 
 from tests.histories.history import draw, play
-from tests.histories.machinery import machinery
+from tests.histories.opening import machinery
 from tests.histories.shrink import shrink
 from tests.workers.bench import Bench
 
@@ -24,13 +24,17 @@ async def prepare(server_dsn: str, name: str) -> Bench:
     return bench
 
 
-async def run(server_dsn: str, name: str, first: int, count: int) -> str | None:
-    """Play the histories of `count` seeds; the first that failed, shortened, as text."""
+async def run(
+    server_dsn: str, name: str, first: int, count: int, *, is_long: bool = False
+) -> str | None:
+    """Play the histories of `count` seeds; the first that failed as text, shortened or as it is."""
     bench = await prepare(server_dsn, name)
     with tempfile.TemporaryDirectory() as scratch:
         async with machinery(bench, Path(scratch)) as made:
             for seed in range(first, first + count):
                 report = await play(made, draw(seed))
+                if report.findings and is_long:
+                    return str(report)
                 if report.findings:
                     short = await shrink(report, lambda history: play(made, history))
                     return (

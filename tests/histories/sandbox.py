@@ -111,13 +111,6 @@ class Sandbox:
         )
         return [orjson.loads(row[0]) for row in rows]
 
-    def resend(self, event: str) -> None:
-        """Put an event that was lost on its way again."""
-        rows = self.store.database.execute(
-            "SELECT sequence FROM deliveries WHERE event = ?", (event,)
-        )
-        self.post.pending += [row[0] for row in rows]
-
     def close(self) -> None:
         self.store.close()
 

@@ -46,7 +46,7 @@ async def test_random_histories_end_in_agreement_to_the_cent(engines: Addresses)
 async def test_a_mistake_in_stripes_figures_does_not_go_unnoticed(
     engines: Addresses, mutant: str
 ) -> None:
-    status, output = await run(engines.postgres_dsn, "--mutant", mutant, "--count", 40)
+    status, output = await run(engines.postgres_dsn, "--mutant", mutant, "--count", 60, "--long")
     print(output)
     assert status == 1
     assert "does not hold at its end" in output

@@ -1,6 +1,6 @@
 """A history that fails is told as briefly as it can be."""
 
-from tests.histories.audit import Finding
+from tests.histories.finding import Finding
 from tests.histories.history import History, Report, draw
 from tests.histories.shrink import shrink
 

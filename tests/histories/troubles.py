@@ -50,7 +50,7 @@ async def book_late(play: Play, step: Step) -> str | None:
 
 
 async def work(play: Play, step: Step) -> str | None:
-    await play.work(step.random("more"), 30)
+    await play.work(step.random("more"), 15)
     return "the platform catches up"
 
 
@@ -59,7 +59,19 @@ async def retry(play: Play, step: Step) -> str | None:
     return "what was parked is tried again"
 
 
+async def make_rounds(play: Play, step: Step) -> str | None:
+    await play.machinery.reconciling.sweep(play.accounts())
+    return "rounds are made: undelivered events, what is stuck, payouts that are due"
+
+
+async def compare(play: Play, step: Step) -> str | None:
+    await play.machinery.reconciling.compare(play.accounts())
+    return "every account is compared with the ledger"
+
+
 TROUBLES: Table = {
+    "make rounds": Kind(3, make_rounds),
+    "compare": Kind(0.5, compare),
     "found": Kind(1, found),
     "wait": Kind(5, wait),
     "fail": Kind(5, fail),
