@@ -33,7 +33,7 @@ class LinkCreation(BaseModel):
 
 
 class AccountRequest(BaseModel):
-    """What came of a request. `url` is for one visit until `expires_at`, by nobody else."""
+    """What came of a request. `url` is for one visit until `expires_at`, and for who asked."""
 
     id: AccountRequestId
     object: Literal["account_request"] = "account_request"

@@ -116,12 +116,17 @@ class AccountService:
         )
 
     async def asked(self, key: ApiKey, organization: str, request: str) -> dict[str, Any]:
-        """A request of this key's organization; ProblemError 404 when there is none such."""
+        """A request of this key's organization; ProblemError 404 when there is none such.
+
+        A link is for whoever asked for it: other keys see that there is one.
+        """
         found = await self._outcome(organization, request)
         async with self._database.transaction([key.organization]) as connection:
-            if not await store.is_asked(connection, key.organization, request):
-                raise ProblemError("request_not_found")
-        return found or pending(request)
+            creator = await store.asked_by(connection, key.organization, request)
+        if creator is None:
+            raise ProblemError("request_not_found")
+        shown = found or pending(request)
+        return shown if creator == key.id else {**shown, "url": None}
 
     async def accounts(self, organization: str, wait_s: float = 0) -> dict[str, Any]:
         """The organization's accounts; with `wait_s` once the current one is active."""

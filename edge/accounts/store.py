@@ -15,7 +15,7 @@ OUTCOME: Final = """
     SELECT request, outcome, code, account, url, expires_at FROM read.account_requests
     WHERE organization = $1 AND request = $2
 """
-ASKED: Final = "SELECT FROM edge.requests WHERE organization = $1 AND donation = $2"
+ASKED: Final = "SELECT created_by FROM edge.requests WHERE organization = $1 AND donation = $2"
 
 
 async def accounts(connection: AnyConnection, organization: str) -> list[Record]:
@@ -28,6 +28,7 @@ async def outcome(connection: AnyConnection, organization: str, request: str) ->
     return await connection.fetchrow(OUTCOME, organization, request)
 
 
-async def is_asked(connection: AnyConnection, sender: str, request: str) -> bool:
-    """Whether a key of the organization `sender` made this request."""
-    return await connection.fetchrow(ASKED, sender, request) is not None
+async def asked_by(connection: AnyConnection, sender: str, request: str) -> str | None:
+    """The key of the organization `sender` that made this request, if one did."""
+    key: str | None = await connection.fetchval(ASKED, sender, request)
+    return key

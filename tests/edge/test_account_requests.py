@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from edge.accounts import decisions
-from tests.edge.desk import LINK, Desk
+from edge.organizations.service import create_api_key
+from tests.edge.desk import LINK, SCOPES, Desk
 from tests.edge.stand import Served, Stand
 
 
@@ -48,6 +49,25 @@ async def test_who_waits_is_answered_when_the_worker_is_done(
     assert (answer.status, answer.json["status"], answer.json["url"]) == (status, "done", LINK)
     assert answer.json["expires_at"] == "2027-01-01T00:00:00.000000Z"
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_link_is_shown_to_the_key_that_asked_for_it(stand: Stand, desk: Desk) -> None:
+    made = await desk.ask("POST", "/links", {})
+    await desk.answer(made.json["id"], url=LINK)
+    async with stand.edge_connection() as connection:
+        other = await create_api_key(
+            connection,
+            master_key=stand.settings.master_key,
+            environment="test",
+            organization=desk.organization,
+            name="another",
+            scopes=SCOPES,
+        )
+    await stand.apply_permissions(desk.organization)
+    place = f"/requests/{made.json['id']}"
+    assert (await desk.ask("GET", place)).json["url"] == LINK
+    shown = (await desk.ask("GET", place, secret=other.secret)).json
+    assert (shown["status"], shown["url"]) == ("done", None)
 
 
 @pytest.mark.parametrize(
