@@ -24,6 +24,9 @@ SHARED: Final = "shared"
 
 #: A payout that is on its way is booked when it arrives, or never (Stripe, "Payout statuses").
 _ON_ITS_WAY: Final = ("pending", "in_transit")
+#: A bank debit is on the balance before the bank has said yes; after its no, a `charge_failure`
+#: takes all of it back (Stripe, "Reporting categories"). Neither is a gift, so neither is booked.
+_UNPAID: Final = ("pending", "failed")
 #: Ids of objects that payments looks at (Stripe's prefixes; `py_` and `pyr_` are of bank debits).
 _OF_PAYMENTS: Final = ("pi_", "ch_", "py_", "re_", "pyr_", "dp_", "du_")
 #: Objects that are about a charge: whose it is decides whose they are.
@@ -140,12 +143,11 @@ def _figures(of: Movement | Booked) -> tuple[str, int, int, int]:
 
 def _is_on_its_way(stripe: Movement) -> bool:
     source = stripe.object
-    return (
-        stripe.category == "payout"
-        and source is not None
-        and source.kind == "payout"
-        and source.status in _ON_ITS_WAY
-    )
+    if source is None:
+        return False
+    if stripe.category == "payout":
+        return source.kind == "payout" and source.status in _ON_ITS_WAY
+    return source.kind == "charge" and source.status in _UNPAID
 
 
 def foreign_reason(charge: Source | None, organization: str) -> str | None:

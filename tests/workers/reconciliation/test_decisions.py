@@ -34,6 +34,12 @@ def payout(status: str) -> Movement:
     return replace(PAYOUT, object=Source("payout", status, None, None, None))
 
 
+def debit(status: str, category: str = "charge") -> Movement:
+    return replace(
+        STRIPE, category=category, object=Source("charge", status, None, new("don"), None)
+    )
+
+
 @pytest.mark.parametrize(
     ("stripe", "booked", "foreign", "expected"),
     [
@@ -54,6 +60,10 @@ def payout(status: str) -> Movement:
         (payout("failed"), None, None, ("missing_here", "not_booked")),
         (PAYOUT, None, None, ("missing_here", "not_booked")),
         (PAYOUT, None, "shared", ("foreign", "shared")),
+        (debit("pending"), None, None, ("in_transit", "pending")),
+        (debit("failed"), None, None, ("in_transit", "failed")),
+        (debit("failed", "charge_failure"), None, None, ("in_transit", "failed")),
+        (debit("succeeded"), None, None, ("missing_here", "not_booked")),
     ],
 )
 def test_class_of_a_movement(
