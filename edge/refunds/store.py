@@ -47,7 +47,13 @@ AFTER: Final = """
                 'currency', currency, 'blocks_refunds', blocks_refunds, 'is_return', is_return,
                 'evidence_due_at', to_char(evidence_due_at AT TIME ZONE 'UTC',
                     'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) ORDER BY created_at, id), '[]')
-            FROM read.disputes WHERE organization = $1 AND donation = $2) AS disputes
+            FROM read.disputes WHERE organization = $1 AND donation = $2) AS disputes,
+        (SELECT coalesce(json_agg(json_build_object('id', q.id, 'amount_minor', q.amount_minor)
+                ORDER BY q.created_at, q.id), '[]')
+            FROM edge.refund_requests AS q
+            WHERE q.recipient = $1 AND q.donation = $2 AND NOT EXISTS (
+                SELECT FROM read.refunds AS r
+                WHERE r.organization = q.recipient AND r.id = q.id)) AS requests
 """
 
 
@@ -98,9 +104,4 @@ async def after(connection: AnyConnection, organization: str, donation: str) -> 
     """What came after a gift, in one look."""
     row = await connection.fetchrow(AFTER, organization, donation)
     assert row is not None
-    requests = await untold_requests(connection, organization, donation)
-    return After(
-        orjson.loads(row["refunds"]),
-        orjson.loads(row["disputes"]),
-        [{"id": each["id"], "amount_minor": each["amount_minor"]} for each in requests],
-    )
+    return After(*(orjson.loads(row[part]) for part in ("refunds", "disputes", "requests")))
