@@ -16,12 +16,18 @@ import typer
 from deploy.cli.console import console, fail
 from deploy.sandbox import __main__ as server
 from deploy.sandbox.calls import API_VERSION, World
+from deploy.sandbox.named_faults import NAMED
 
 DATA_DEFAULT = Path(".amply/sandbox-alone")
 PLATFORM_DATA = Path(".amply")
 PORT_DEFAULT = 8421
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(?:\d+[smhdw])+")
+
+PlaceOption = Annotated[Path | None, typer.Option("--data", help="The sandbox's directory.")]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", help="Its address instead; AMPLY_STRIPE_KEY is its key.")
+]
 
 sandbox = typer.Typer(help="A stand-in for Stripe, for tests.", no_args_is_help=True)
 clock = typer.Typer(help="The clock that payouts and debits follow.", no_args_is_help=True)
@@ -81,25 +87,77 @@ def _explain(world: World, key: str) -> None:
 @clock.command("advance")
 def advance(
     duration: Annotated[str, typer.Argument(help="For instance 3d, 12h or 1d12h.")],
-    data: Annotated[Path | None, typer.Option(help="The sandbox's directory.")] = None,
-    url: Annotated[
-        str | None, typer.Option(help="Its address instead; AMPLY_STRIPE_KEY is its key.")
-    ] = None,
+    data: PlaceOption = None,
+    url: UrlOption = None,
 ) -> None:
     """Move a running sandbox's clock on: what falls due until then happens, in order."""
     seconds = _seconds(duration)
-    if url is not None:
-        found = {"url": url, "key": os.environ.get("AMPLY_STRIPE_KEY", "")}
-    else:
-        found = _address(data)
-    answer = asyncio.run(_ask(found, "clock", {"advance_s": seconds}))
+    answer = asyncio.run(_ask(_found(data, url), "POST", "clock", {"advance_s": seconds}))
     console.print(f"The sandbox's clock is {answer['offset_s']} s ahead", markup=False)
+
+
+def _faults_help() -> str:
+    lines = [f"  {name}: {fault.meaning}" for name, fault in NAMED.items()]
+    return "\b\nThe names:\n" + "\n".join(lines)
+
+
+@sandbox.command("fault", epilog=_faults_help())
+def fault(
+    name: Annotated[str, typer.Argument(help="One of the names below.")],
+    rate: Annotated[
+        float | None, typer.Option(help="How often: 0.1 is one in ten, until it is cleared.")
+    ] = None,
+    times: Annotated[
+        int | None, typer.Option(help="How many times at most; without --rate the next ones.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="How late, for those that are about time.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Let chance repeat.")] = None,
+    data: PlaceOption = None,
+    url: UrlOption = None,
+) -> None:
+    """Let something go wrong in a running sandbox: once, or as often as you say."""
+    given = {"name": name, "rate": rate, "times": times, "seconds": seconds, "seed": seed}
+    body = {key: value for key, value in given.items() if value is not None}
+    row = asyncio.run(_ask(_found(data, url), "POST", "faults", body))
+    console.print(f"{name}: {_often(row)}", markup=False)
+
+
+@sandbox.command("faults")
+def faults(
+    clear: Annotated[bool, typer.Option("--clear", help="Let nothing go wrong any more.")] = False,
+    data: PlaceOption = None,
+    url: UrlOption = None,
+) -> None:
+    """List what may go wrong in a running sandbox."""
+    found = _found(data, url)
+    if clear:
+        cleared = asyncio.run(_ask(found, "DELETE", "faults"))["cleared"]
+        console.print(f"{cleared} cleared", markup=False)
+        return
+    for row in asyncio.run(_ask(found, "GET", "faults"))["faults"]:
+        what = row["name"] or f"{row['method']} {row['path']} {row['action']}"
+        console.print(f"{what}: {_often(row)}", markup=False, soft_wrap=True)
+
+
+def _often(row: dict[str, Any]) -> str:
+    if row["count"] == 0:
+        return "used up"
+    times = "until cleared" if row["count"] is None else f"{row['count']} times"
+    return times if row["probability"] == 1 else f"{row['probability']:.0%} of the time, {times}"
 
 
 def _seconds(text: str) -> int:
     if not _DURATION.fullmatch(text):
         fail(f"{text!r} is not a duration such as 3d, 12h or 1d12h", 2)
     return sum(int(part[:-1]) * _UNITS_S[part[-1]] for part in re.findall(r"\d+[smhdw]", text))
+
+
+def _found(data: Path | None, url: str | None) -> dict[str, str]:
+    if url is not None:
+        return {"url": url.rstrip("/"), "key": os.environ.get("AMPLY_STRIPE_KEY", "")}
+    return _address(data)
 
 
 def _address(data: Path | None) -> dict[str, str]:
@@ -114,12 +172,14 @@ def _address(data: Path | None) -> dict[str, str]:
     return found
 
 
-async def _ask(found: dict[str, str], path: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _ask(
+    found: dict[str, str], method: str, path: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {found['key']}"}
     try:
         async with (
             aiohttp.ClientSession(headers=headers) as session,
-            session.post(f"{found['url']}/_sandbox/{path}", json=body) as response,
+            session.request(method, f"{found['url']}/_sandbox/{path}", json=body) as response,
         ):
             answer: dict[str, Any] = await response.json()
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:

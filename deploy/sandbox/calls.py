@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from deploy.sandbox.errors import StripeError, no_such
+from deploy.sandbox.faults import Faults
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.money import Rates, convert
 from deploy.sandbox.store import Body, Store
@@ -56,6 +57,7 @@ class World:
     clock_offset_s: int = 0
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     late: LateTransactions = field(default_factory=LateTransactions)
+    faults: Faults = field(default_factory=Faults)
     rates: Rates = field(default_factory=dict)
     pricing: dict[str, dict[str, int]] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)

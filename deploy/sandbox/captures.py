@@ -4,6 +4,7 @@ import time
 
 from deploy.sandbox import application_fees, balance, instruments, pricing, timers
 from deploy.sandbox.calls import Call
+from deploy.sandbox.faults import OBJECT
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.store import Body
 
@@ -30,10 +31,12 @@ def take_money(call: Call, charge: Body, amount: int) -> None:
     if charge["application_fee_amount"]:
         charge["application_fee"] = new_id("fee")
     late = call.world.late
-    if not late.enabled:
+    fault = None if late.enabled else call.world.faults.take(OBJECT, "charge")
+    if not late.enabled and fault is None:
         post_transaction(call, charge)
         return
-    due = None if late.delay_s is None else time.time() + late.delay_s
+    delay_s = late.delay_s if fault is None else fault.seconds
+    due = None if delay_s is None else time.time() + delay_s
     call.store.database.execute(
         "INSERT INTO late_transactions VALUES (?, ?, ?)", (charge["id"], call.account, due)
     )

@@ -22,6 +22,7 @@ from deploy.sandbox.calls import Call
 from deploy.sandbox.engine import Engine
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.faults import ACTIONS
+from deploy.sandbox.named_faults import NAMED, row_of
 from deploy.sandbox.store import Body
 
 Given = dict[str, Any]
@@ -82,12 +83,17 @@ async def _release(control: Control, ids: tuple[str, ...], given: Given) -> Body
 
 
 async def _add_fault(control: Control, ids: tuple[str, ...], given: Given) -> Body:
-    return control.engine.faults.add(given).shown()
+    if "name" not in given:
+        return control.engine.faults.add(given).shown()
+    fault = control.engine.faults.add(row_of(given))
+    fault.name = given["name"]
+    return fault.shown()
 
 
 async def _faults(control: Control, ids: tuple[str, ...], given: Given) -> Body:
     rows = [fault.shown() for fault in control.engine.faults.rows]
-    return {"faults": rows, "actions": ACTIONS}
+    names = {name: fault.meaning for name, fault in NAMED.items()}
+    return {"faults": rows, "actions": ACTIONS, "names": names}
 
 
 async def _clear_faults(control: Control, ids: tuple[str, ...], given: Given) -> Body:

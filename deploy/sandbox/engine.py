@@ -30,6 +30,7 @@ class Engine:
         self, world: World, faults: Faults, deliveries: Deliveries, platform_key: str
     ) -> None:
         self.world = world
+        world.faults = faults
         self.faults = faults
         self.deliveries = deliveries
         self.platform_key = platform_key

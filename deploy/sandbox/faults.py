@@ -1,7 +1,8 @@
 """Faults on demand: one table, matched by method and path prefix, each good for a number of times.
 
-Requests match by HTTP method and path; webhook deliveries by method `WEBHOOK` and event type.
-What each action means is in `ACTIONS`. The table lives in memory: a restart begins without faults.
+Requests match by HTTP method and path; webhook deliveries by method `WEBHOOK` and event type; what
+Stripe itself does late or wrongly by method `OBJECT` and kind of object. What each action means is
+in `ACTIONS`. The table lives in memory: a restart begins without faults.
 """
 
 import random
@@ -12,7 +13,8 @@ from deploy.sandbox.errors import StripeError, key_in_use
 from deploy.sandbox.identifiers import new_id
 
 WEBHOOK = "WEBHOOK"
-METHODS = ("GET", "POST", "DELETE", "*", WEBHOOK)
+OBJECT = "OBJECT"
+METHODS = ("GET", "POST", "DELETE", "*", WEBHOOK, OBJECT)
 SECONDS_MAX = 3600.0
 
 ACTIONS = {
@@ -20,16 +22,22 @@ ACTIONS = {
     "delay": "wait `seconds` before the work; of a delivery: before its first attempt",
     "drop": "do the work, then close the connection; of a delivery: lose it for good",
     "duplicate": "send the delivery twice",
+    "fail": "of the object payout: it fails a day after it was paid",
     "hang": "do the work, answer only after `seconds`",
+    "late": "of the object charge: its balance transaction comes `seconds` later",
     "reorder": "hold the delivery for a random time up to `seconds`",
 }
 REQUEST_ACTIONS = ("answer", "delay", "drop", "hang")
 DELIVERY_ACTIONS = ("delay", "drop", "duplicate", "reorder")
+OBJECT_ACTIONS = {"charge": "late", "payout": "fail"}
 
 
 @dataclass(slots=True)
 class Fault:
-    """One row: what it matches, how often it still applies (None = always), what it does."""
+    """One row: what it matches, how often it still applies (None = always), what it does.
+
+    `name` is what people call it, empty for a row that somebody made up.
+    """
 
     id: str
     method: str
@@ -40,16 +48,17 @@ class Fault:
     seconds: float
     probability: float
     dice: random.Random
+    name: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether this row applies to a request or delivery, ignoring chance."""
-        same = self.method == method or (self.method == "*" and method != WEBHOOK)
+        same = self.method == method or (self.method == "*" and method not in (WEBHOOK, OBJECT))
         return same and path.startswith(self.path) and self.count != 0
 
     def shown(self) -> dict[str, Any]:
         """Return the row as the control API prints it."""
-        names = ("id", "method", "path", "action", "count", "status", "seconds", "probability")
-        return {name: getattr(self, name) for name in names}
+        names = ("id", "name", "method", "path", "action", "count", "status", "seconds")
+        return {name: getattr(self, name) for name in (*names, "probability")}
 
 
 class Faults:
@@ -95,11 +104,11 @@ def read_fault(description: dict[str, Any]) -> Fault:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     if given.get("method") not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}")
-    usable = DELIVERY_ACTIONS if given["method"] == WEBHOOK else REQUEST_ACTIONS
-    if given.get("action") not in usable:
-        raise ValueError(f"action must be one of {', '.join(usable)}")
     if not isinstance(given["path"], str):
         raise ValueError("path must be a text")  # noqa: TRY004 - one error type for bad JSON
+    usable = _actions(given["method"], given["path"])
+    if given.get("action") not in usable:
+        raise ValueError(f"action must be one of {', '.join(usable)}")
     count, status, seconds = given["count"], given["status"], given["seconds"]
     if count is not None and (type(count) is not int or count < 1):
         raise ValueError("count must be a positive integer, or null for always")
@@ -121,6 +130,14 @@ def read_fault(description: dict[str, Any]) -> Fault:
         probability=float(probability),
         dice=random.Random(given["seed"]),  # noqa: S311 - repeatable chance is the point
     )
+
+
+def _actions(method: str, path: str) -> tuple[str, ...]:
+    if method == OBJECT:
+        if path not in OBJECT_ACTIONS:
+            raise ValueError(f"path must be one of {', '.join(OBJECT_ACTIONS)}")
+        return (OBJECT_ACTIONS[path],)
+    return DELIVERY_ACTIONS if method == WEBHOOK else REQUEST_ACTIONS
 
 
 def refusal(status: int, key: str | None) -> StripeError:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from deploy.sandbox import balance, external_accounts, timers
 from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError, invalid_parameter
+from deploy.sandbox.faults import OBJECT
 from deploy.sandbox.identifiers import new_id, random_text
 from deploy.sandbox.metadata import merged
 from deploy.sandbox.money import AMOUNT_MAX, CURRENCIES, check_currency
@@ -17,7 +18,7 @@ from deploy.sandbox.store import Body
 
 ARRIVAL_BUSINESS_DAYS = 2
 FAILURE_BUSINESS_DAYS = 5
-SUBMIT, ARRIVE = "payout.submit", "payout.arrive"
+SUBMIT, ARRIVE, RETURN = "payout.submit", "payout.arrive", "payout.return"
 _BEFORE = {
     "in_transit": ("pending",),
     "paid": ("pending", "in_transit"),
@@ -191,6 +192,15 @@ def _pay(call: Call, payout: Body) -> None:
     call.emit("payout.updated", payout)
     if reconciled:
         call.emit("payout.reconciliation_completed", payout)
+    if call.world.faults.take(OBJECT, "payout"):
+        timers.start(call, RETURN, payout["id"], call.now + balance.DAY_S)
+
+
+@timers.on(RETURN)
+def give_back(call: Call) -> None:
+    """Let a payout that was paid fail after all, because a fault wants it."""
+    if load(call)["status"] == "paid":
+        advance(call, "failed")
 
 
 def _fail(call: Call, payout: Body, code: str) -> None:
