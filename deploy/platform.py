@@ -219,13 +219,8 @@ class Platform:
         shown = {
             name: self.settings[name]
             for name in (
-                "AMPLY_ENVIRONMENT",
-                "AMPLY_URL",
-                "AMPLY_API_KEY",
-                "AMPLY_ORGANIZATION",
-                "AMPLY_KAFKA",
-                "AMPLY_SPICEDB",
-                "AMPLY_STRIPE",
+                *("AMPLY_ENVIRONMENT", "AMPLY_URL", "AMPLY_API_KEY", "AMPLY_ORGANIZATION"),
+                *("AMPLY_KAFKA", "AMPLY_SPICEDB", "AMPLY_STRIPE"),
             )
         }
         shown["AMPLY_POSTGRES"] = self._dsn_of["operations"]

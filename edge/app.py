@@ -75,12 +75,9 @@ def build_app(settings: Settings) -> web.Application:
     acceptance = Acceptance(database, key)
     clock = BusinessClock(settings.environment)
     business_now = partial(clock.moment, database)
+    members = (database, directory, authorization)
     service = DonationService(
-        directory,
-        authorization,
-        acceptance,
-        health.is_backlogged,
-        business_now,
+        *(directory, authorization, acceptance, health.is_backlogged, business_now),
         settings.currencies,
     )
     donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
@@ -88,14 +85,14 @@ def build_app(settings: Settings) -> web.Application:
     receipts = Receipts(database, donations, authorization, log, key, changes)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
-    public = PublicLedger(database, directory, authorization, clock, settings.log_origin)
+    public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
-    exports = Exports(database, directory, authorization, log, censuses, clock)
+    exports = Exports(*members, log, censuses, clock)
 
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)
     fingerprint_key = derive(key, idempotency.PURPOSE)
-    accounts = AccountService(database, directory, authorization, changes, key)
+    accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(authentication, accounts, fingerprint_key),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
@@ -108,13 +105,9 @@ def build_app(settings: Settings) -> web.Application:
         census=CensusRoutes(public, censuses),
         proofs=ProofRoutes(Proofs(database, log), log.number),
         exports=ExportRoutes(authentication, public, exports),
-        ledger=LedgerRoutes(
-            authentication, MemberLedger(database, directory, authorization, clock)
-        ),
-        payouts=PayoutRoutes(authentication, PayoutBooks(database, directory, authorization)),
-        reconciliation=ReconciliationRoutes(
-            authentication, Reconciliations(database, directory, authorization)
-        ),
+        ledger=LedgerRoutes(authentication, MemberLedger(*members, clock)),
+        payouts=PayoutRoutes(authentication, PayoutBooks(*members)),
+        reconciliation=ReconciliationRoutes(authentication, Reconciliations(*members)),
         log=LogRoutes(log),
         health=HealthRoutes(health, settings.environment),
         documentation=DocumentationRoutes(settings.url),
