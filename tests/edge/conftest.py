@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import Addresses
+from tests.edge.deposits import Deposits, one_deposit
 from tests.edge.scribe import Scribe
 from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
@@ -35,3 +36,8 @@ async def society(stand: Stand) -> AsyncIterator[Society]:
     await Scribe(stand).record(registered.id)
     [row] = await stand.fetch("SELECT slug FROM edge.organizations WHERE id = $1", registered.id)
     yield Society(stand, registered.id, str(row["slug"]), registered.funds)
+
+
+@pytest.fixture
+async def deposits(society: Society) -> Deposits:
+    return await one_deposit(society)
