@@ -23,8 +23,8 @@ class Scene:
     def __init__(self, bench: Bench, sandbox: Sandbox, payouts: Payouts) -> None:
         self.bench, self.sandbox, self.payouts = bench, sandbox, payouts
 
-    async def prepare(self, **columns: Any) -> "Scene":
-        self.account = await self.sandbox.account()
+    async def prepare(self, country: str = "DE", **columns: Any) -> "Scene":
+        self.account = await self.sandbox.account(country)
         self.organization, self.fund = await self.bench.organization(self.account, **columns)
         self.other_fund = new("fund")
         return self
@@ -145,8 +145,8 @@ def lines(entry: EntryRequested) -> dict[tuple[str, str], int]:
 class Own(Scene):
     """The same scene, of an organization that lets Amply pay it out."""
 
-    async def own(self, **settings: Any) -> "Own":
-        await self.prepare(state={"bank_account": "ba_1", "bank_status": "new"})
+    async def own(self, country: str = "DE", **settings: Any) -> "Own":
+        await self.prepare(country, state={"bank_account": "ba_1", "bank_status": "new"})
         values = {"organization": self.organization, "paid_by": "amply"} | settings
         names = ", ".join(values)
         marks = ", ".join(f"${number}" for number in range(1, len(values) + 1))

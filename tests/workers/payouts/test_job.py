@@ -53,6 +53,45 @@ async def test_less_than_the_minimum_waits_for_a_later_day(own: Own) -> None:
     assert await own.states() == ["minimum_not_reached", "ready"]
 
 
+async def test_forints_leave_in_hundreds_and_the_rest_joins_the_next_payout(own: Own) -> None:
+    await own.own("HU")
+    await own.round()  # It sets the account's schedule.
+    before = 0
+
+    async def holds(balance: int) -> None:
+        """Let the balance be so much, as movements that are booked."""
+        nonlocal before
+        amount = before - balance
+        path = f"accounts/{own.account}/fees"
+        made = await own.sandbox.control(path, amount=amount, currency="huf")
+        assert made["net"] == -amount
+        await own.book(made, own.fund)
+        before = balance
+
+    async def remainder() -> int:
+        rows = await own.bench.fetch(
+            "SELECT remainder FROM payouts.turns WHERE account = $1", own.account
+        )
+        return int(rows[0]["remainder"])
+
+    for day, balance in enumerate((45, -300)):
+        await holds(balance)
+        for _ in range(3):
+            await own.round(day)
+        assert (await own.made(), await remainder()) == ([], 45 if balance > 0 else 0)
+    assert await own.states() == ["minimum_not_reached", "negative_balance"]
+    await holds(80045)
+    await own.round(2)
+    assert (await own.made(), await remainder()) == ([80000], 45)
+    before = 45
+    await own.event("payout.created", await own.newest())
+    await own.becomes(await own.newest(), "paid")
+    await own.event("payout.paid", await own.newest())
+    await holds(145)
+    await own.round(3)
+    assert await own.made() == [80000, 100]
+
+
 @pytest.mark.parametrize(
     ("table", "held", "released", "state"),
     [
