@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from deploy.postgres.migrate import role_password
+from deploy.sandbox import publishable
 from deploy.supervisor import Command
 from ledger import key_file
 
@@ -160,6 +161,14 @@ class DataDirectory:
     def key(self, name: str) -> bytes:
         """The 32 bytes of the secret `name`."""
         return bytes.fromhex(self.key_file(name).read_text().strip())
+
+    def stripe_keys(self) -> dict[str, str]:
+        """The settings of the sandbox's keys: the platform's, and the one for clients."""
+        secret = "sk_test_" + self.key("stripe.key").hex()[:32]
+        return {
+            "AMPLY_STRIPE_KEY": secret,
+            "AMPLY_STRIPE_PUBLISHABLE_KEY": publishable.key_of(secret),
+        }
 
     def log_passphrase_file(self) -> Path:
         """The file of the passphrase of the log's keys; `AMPLY_LOG_PASSPHRASE` names another."""

@@ -39,7 +39,6 @@ from deploy.erasure import apply_journal
 from deploy.erasure_journal import Journal
 from deploy.operations import store
 from deploy.postgres.migrate import ROLES, allow_login, migrate
-from deploy.sandbox import publishable
 from deploy.supervisor import Command, Supervisor
 from topics.provision import provision
 from workers.gateways.spicedb_gateway import open_spicedb
@@ -124,7 +123,6 @@ class Platform:
             known = int(memory.get(name, 0))
             chosen[name] = str(known if known and is_free(known) else ports.pop())
         self.data.remember("ports", chosen)
-        stripe_key = "sk_test_" + self.data.key("stripe.key").hex()[:32]
         return {
             "AMPLY_ENVIRONMENT": "test",
             "AMPLY_KAFKA": addresses.kafka_bootstrap,
@@ -139,8 +137,7 @@ class Platform:
             "AMPLY_SPICEDB": addresses.spicedb_endpoint,
             "AMPLY_SPICEDB_TOKEN": addresses.spicedb_token,
             "AMPLY_STRIPE": f"http://127.0.0.1:{chosen['sandbox']}",
-            "AMPLY_STRIPE_KEY": stripe_key,
-            "AMPLY_STRIPE_PUBLISHABLE_KEY": publishable.key_of(stripe_key),
+            **self.data.stripe_keys(),
             "AMPLY_URL": f"http://127.0.0.1:{chosen['edge']}",
             **health,
             **{

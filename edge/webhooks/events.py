@@ -26,6 +26,7 @@ Disposition = Literal[
 #: The types that somebody here handles, and what the id of their object looks like.
 ACCEPTED: Final[dict[str, str]] = {
     "payment_intent.succeeded": "pi",
+    "payment_intent.processing": "pi",
     "payment_intent.payment_failed": "pi",
     "payment_intent.requires_action": "pi",
     "payment_intent.canceled": "pi",
