@@ -41,8 +41,13 @@ def of_organization(
     changes += [_touch(resource, "public_ledger", subject) for subject in EVERYBODY]
     if accepts_donations:
         changes += [_touch(resource, "accepts_donations", subject) for subject in EVERYBODY]
-    changes += [_touch(f"fund:{fund}", "organization", resource) for fund in funds]
+    changes += [of_fund(fund, organization) for fund in funds]
     return changes
+
+
+def of_fund(fund: str, organization: str) -> RelationshipChange:
+    """A fund belongs to its organization."""
+    return _touch(f"fund:{fund}", "organization", f"organization:{organization}")
 
 
 def of_api_key(

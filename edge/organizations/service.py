@@ -120,6 +120,29 @@ async def register_organization(
     return Registered(organization, funds, key)
 
 
+async def open_fund(connection: AnyConnection, organization: str, currency: str) -> str:
+    """A default fund for what the organization gets in another currency; its id.
+
+    `connection` is one of the edge's role, outside a transaction. OrganizationError when there is
+    one already, or when Stripe knows no such currency.
+    """
+    if currency not in EXPONENTS:
+        raise OrganizationError(f"{currency} is no currency that Stripe charges in")
+    now = datetime.now(UTC)
+    fund = type_id("fund", random_id(now))
+    async with connection.transaction():
+        await set_scope(connection, [organization])
+        try:
+            await store.insert_fund(connection, fund, organization, "General", currency, now)
+        except asyncpg.UniqueViolationError as error:
+            raise OrganizationError(f"a default fund holds {currency} already") from error
+        except asyncpg.ForeignKeyViolationError as error:
+            raise OrganizationError(f"there is no organization {organization}") from error
+        changes = [relationships.of_fund(fund, organization)]
+        await outbox.queue(connection, [_permissions(organization, fund, changes, now)])
+    return fund
+
+
 async def create_api_key(
     connection: AnyConnection,
     *,

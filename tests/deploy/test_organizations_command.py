@@ -25,6 +25,7 @@ async def amply(bench: Bench, *arguments: str) -> tuple[int, str]:
             "PATH": os.environ["PATH"],
             "COLUMNS": "200",
             "AMPLY_POSTGRES": bench.role_dsn("operations"),
+            "AMPLY_POSTGRES_EDGE": bench.role_dsn("edge"),
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -51,3 +52,27 @@ async def test_platform_fee_is_none_until_it_is_agreed_and_is_one_organizations(
     status, output = await amply(bench, "organizations", "platform-fee", "nobody", "5")
     assert (status, "there is no organization nobody" in output) == (1, True)
     assert (await amply(bench, *command, "5001"))[0] == 2
+
+
+async def test_fund_is_opened_once_for_a_currency_and_belongs_to_its_organization(
+    bench: Bench,
+) -> None:
+    organization, _ = await bench.organization()
+    slug = organization.replace("_", "-")
+    command = ("organizations", "open-fund", slug)
+    status, output = await amply(bench, *command, "JPY")
+    assert status == 0, output
+    [fund] = await bench.fetch(
+        "SELECT id, is_default FROM edge.funds WHERE organization = $1 AND currency = 'JPY'",
+        organization,
+    )
+    assert fund["is_default"] and fund["id"] in output
+    [told] = await bench.sent()
+    [change] = told.body.changes
+    assert (change.resource, change.subject) == (
+        f"fund:{fund['id']}",
+        f"organization:{organization}",
+    )
+    for again, complaint in (("JPY", "already"), ("XTS", "no currency")):
+        status, output = await amply(bench, *command, again)
+        assert (status, complaint in output) == (1, True)

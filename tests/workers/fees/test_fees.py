@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.donations import SealedDonor
+from contracts.fees import charge_for, schedule_of
 from contracts.identifiers import caused_id
 from contracts.payments import FeeLine, PaymentCaptured
 from tests.workers.bench import Bench, gift, message, new
@@ -159,6 +160,25 @@ def test_money_for_another_fund_than_wished_is_booked_there_with_its_rate() -> N
     assert {posting.fund for posting in decisions.postings(fact)} == {other}
     told = decisions.details(fact)
     assert (told["exchange_rate"], told["fund_wished"]) == ("1.08", FUND)
+
+
+def test_three_covered_gifts_of_one_euro_are_three_euros_given_and_all_figures_add_up() -> None:
+    """Case C-25: what was meant to be given, cover, fee and gross are figures of their own."""
+    charged = charge_for(100, "EUR")
+    fee = schedule_of("EUR").fee_minor(charged)
+    facts = [
+        captured(fee, amount_minor=100, charge_amount_minor=charged, covers_fee=True)
+        for _ in range(3)
+    ]
+    details = [decisions.details(fact) for fact in facts]
+    assert sum(each["gift_minor"] for each in details) == 300
+    assert all(each["covers_fee"] for each in details)
+    sums: dict[str, int] = defaultdict(int)
+    for fact in facts:
+        for account, amount, _ in lines(fact):
+            sums[account] += int(amount)
+    assert (sums["Assets:Stripe"], sums["Income:Donations"]) == (300, -3 * charged)
+    assert sums["Expenses:ProcessorFees"] == 3 * (charged - 100) == 3 * 27
 
 
 async def test_worker_requests_one_entry_for_each_payment_once(bench: Bench) -> None:
