@@ -1,5 +1,6 @@
 """Undelivered events and stuck payments at the sandbox, swept as reconciliation's role."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -155,3 +156,64 @@ async def test_a_call_without_an_answer_is_found_by_its_gift(scene: Scene) -> No
             "unknown_outcome",
         )
     }
+
+
+REFUND = """
+    INSERT INTO payments.refunds (organization, id, donation, stripe_refund, status, amount_minor,
+        currency, called_at, created_at)
+    VALUES ($1, $2, $3, $4, $5, 700, 'EUR', now(), now() - interval '1 hour')
+"""
+DISPUTE = """
+    INSERT INTO payments.disputes
+    SELECT r.* FROM jsonb_populate_record(NULL::payments.disputes, $1::text::jsonb) AS r
+"""
+PAYOUT = """
+    INSERT INTO payouts.payouts (id, organization, account, status, amount_minor, fee_minor,
+        currency, automatic, arrival_date, created_at, balance_transaction, moved_at)
+    VALUES ($1, $2, $3, $4, 900, 0, 'EUR', false, now() - $5::interval, now(), $1, now())
+"""
+
+
+async def test_refunds_disputes_and_payouts_without_an_end_are_looked_at(scene: Scene) -> None:
+    organization, account, old = scene.organization, scene.account, timedelta(hours=1)
+    names = {name: f"{name}_{new('don')}" for name in ("re", "dp", "po")}
+    gift = new("don")
+    intent = "pi_" + gift
+    await scene.bench.fetch(ATTEMPT, organization, gift, "failed", account, intent, old)
+    for refund, status in ((names["re"], "pending"), ("re_done", "succeeded"), (None, "requested")):
+        await scene.bench.fetch(REFUND, organization, new("rfd"), gift, refund, status)
+    for dispute, status in ((names["dp"], "under_review"), ("dp_done", "lost")):
+        values = {
+            "organization": organization,
+            "id": new("dsp"),
+            "donation": gift,
+            "charge": "ch_1",
+            "stripe_dispute": dispute,
+            "status": status,
+            "reason": "general",
+            "entries": [],
+            **dict.fromkeys(("amount_minor", "withdrawn_minor", "movements", "adjustments"), 0),
+            **dict.fromkeys(("written_off_minor", "written_off_presented", "version"), 0),
+            "currency": "EUR",
+            "blocks_refunds": True,
+            "is_return": False,
+            **dict.fromkeys(("seen_at", "created_at"), "2020-01-01T00:00:00Z"),
+        }
+        await scene.bench.fetch(DISPUTE, json.dumps(values))
+    for payout, status, age in (
+        (names["po"], "in_transit", timedelta(days=2)),
+        ("po_today", "in_transit", timedelta(hours=3)),
+        ("po_done", "paid", timedelta(days=2)),
+    ):
+        await scene.bench.fetch(PAYOUT, payout, organization, account, status, age)
+    assert await look_at_stuck(scene.resources, [scene.known]) == 3
+    payments, payouts = "payments.look_requested.v1", "payouts.look_requested.v1"
+    assert asked(await scene.bench.sent()) == {
+        (payments, organization, names["re"], "stuck"),
+        (payments, organization, names["dp"], "stuck"),
+        (payouts, organization, names["po"], "stuck"),
+    }
+    kinds = await scene.bench.fetch("SELECT kind FROM reconciliation.stuck ORDER BY kind")
+    assert [row["kind"] for row in kinds] == [
+        *("dispute_under_review", "payout_in_transit", "refund_pending", "refund_requested"),
+    ]
