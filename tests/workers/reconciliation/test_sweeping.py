@@ -213,7 +213,9 @@ async def test_refunds_disputes_and_payouts_without_an_end_are_looked_at(scene: 
         (payments, organization, names["dp"], "stuck"),
         (payouts, organization, names["po"], "stuck"),
     }
-    kinds = await scene.bench.fetch("SELECT kind FROM reconciliation.stuck ORDER BY kind")
+    kinds = await scene.bench.fetch(
+        "SELECT kind FROM reconciliation.stuck WHERE organization = $1 ORDER BY kind", organization
+    )
     assert [row["kind"] for row in kinds] == [
         *("dispute_under_review", "payout_in_transit", "refund_pending", "refund_requested"),
     ]

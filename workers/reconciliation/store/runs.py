@@ -89,10 +89,13 @@ FOREIGN: Final = """
     SELECT subject, reason FROM reconciliation.differences
     WHERE account = $1 AND healed_at IS NULL AND class = 'foreign' AND subject = ANY ($2)
 """
+# Neither what is foreign nor a debit that the bank refused will ever be anything else.
 COVERED: Final = """
     SELECT (SELECT max(day) FROM reconciliation.days WHERE account = $1) AS newest,
         (SELECT min(occurred_at) FROM reconciliation.differences
-            WHERE account = $1 AND healed_at IS NULL AND class <> 'foreign') AS oldest_open,
+            WHERE account = $1 AND healed_at IS NULL
+                AND class <> 'foreign' AND (class, reason) <> ('in_transit', 'failed')
+        ) AS oldest_open,
         (SELECT max(finished_at) FROM reconciliation.runs
             WHERE account = $1 AND since IS NULL AND outcome IN ('agreed', 'differs')) AS whole_at
 """
