@@ -134,24 +134,26 @@ class EdgeClient:
                 raise RefusedByEdgeError(response.status, problem)
             await asyncio.sleep(_RETRY_DELAY_S)
 
-    async def read(self, path: str) -> dict[str, Any]:
-        """A JSON resource; RefusedByEdgeError when there is none for this key."""
-        status, content = await self.get(path)
-        value: dict[str, Any] = orjson.loads(content)
-        if status != 200:
-            raise RefusedByEdgeError(status, value)
-        return value
-
-    async def change(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """PATCH a resource; what it is then. RefusedByEdgeError on a final no."""
-        headers = {"Content-Type": "application/json"}
-        async with self._session.patch(
-            f"{self._url}{path}", data=orjson.dumps(body), headers=headers
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        wait_s: int = 0,
+    ) -> dict[str, Any]:
+        """One request with a JSON answer; RefusedByEdgeError when that is a problem."""
+        headers = {"Prefer": f"wait={wait_s}"} if wait_s else {}
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        async with self._session.request(
+            method, f"{self._url}{path}", json=body, headers=headers
         ) as response:
-            value: dict[str, Any] = orjson.loads(await response.read())
-            if response.status != 200:
-                raise RefusedByEdgeError(response.status, value)
-            return value
+            content: dict[str, Any] = orjson.loads(await response.read())
+            if response.status >= 400:
+                raise RefusedByEdgeError(response.status, content)
+            return content
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Any other resource: status and body."""

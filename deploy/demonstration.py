@@ -1,29 +1,33 @@
 """The demonstration: a charity in the sandbox, its connected account, one donation, its receipt.
 
-Everything goes the way that an integrator's own would: the account and the webhook endpoint through
-the official `stripe` library, the donation through the public API, the check through `amply-verify`
-in a process of its own.
+Everything goes the way that an integrator's own would: the webhook endpoints through the official
+`stripe` library, the account and the donation through the public API, the check through
+`amply-verify` in a process of its own.
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import aiohttp
 import orjson
 import stripe
 
-from deploy.client import EdgeClient
+from deploy import connecting
+from deploy.client import EdgeClient, RefusedByEdgeError
 from edge.webhooks.events import TYPES
 
 SLUG: Final = "harbour-lights"
 NAME: Final = "Harbour Lights"
 CURRENCY: Final = "USD"
+COUNTRY: Final = "US"
 STRIPE_VERSION: Final = "2026-08-26.dahlia"
 GIFT: Final = {
     "organization": SLUG,
@@ -78,34 +82,29 @@ class Verdict:
     seq: int | None
 
 
-async def connect_account(settings: Mapping[str, str]) -> str:
-    """A connected account in the sandbox that may take charges: its id."""
-    async with stripe_client(settings) as client:
-        account = await client.v1.accounts.create_async(
-            params={
-                "country": "US",
-                "default_currency": CURRENCY.lower(),
-                "controller": {
-                    "fees": {"payer": "account"},
-                    "losses": {"payments": "stripe"},
-                    "stripe_dashboard": {"type": "full"},
-                },
-                "capabilities": {"card_payments": {"requested": True}},
-            }
-        )
-    await _onboard(settings, account.id)
-    return account.id
+async def connect_account(settings: Mapping[str, str], slug: str) -> None:
+    """An account that may take charges, by the same steps as any organization's."""
+    async with EdgeClient(settings["AMPLY_URL"], settings["AMPLY_API_KEY"]) as edge:
+        try:
+            await connecting.make_account(edge, slug, COUNTRY)
+        except RefusedByEdgeError as error:
+            if error.code != "account_exists":  # A start that died half-way made it.
+                raise
+        link = await connecting.make_link(edge, slug)
+        await fill_in(link["url"])
+        await connecting.show_account(edge, slug, until_active=True)
 
 
-async def _onboard(settings: Mapping[str, str], account: str) -> None:
-    """Do in the sandbox what an organization does on Stripe's page."""
-    headers = {"Authorization": f"Bearer {settings['AMPLY_STRIPE_KEY']}"}
-    url = f"{settings['AMPLY_STRIPE']}/_sandbox/accounts/{account}/onboard"
-    async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.post(url) as response,
-    ):
-        response.raise_for_status()
+async def fill_in(url: str) -> str:
+    """What a person of the organization does on the sandbox's page; where that leads to."""
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        async with session.get(url, allow_redirects=False) as page:
+            if page.status != 200:  # The link was used, or is too old.
+                return page.headers["Location"]
+            [action] = re.findall(r'action="([^"]+)"', await page.text())
+        address, form = urljoin(url, action), {"complete": "true"}
+        async with session.post(address, data=form, allow_redirects=False) as answer:
+            return answer.headers["Location"]
 
 
 async def register_webhook(

@@ -203,9 +203,8 @@ class Platform:
     async def _register(self) -> str:
         organization = self.data.recall("organization")
         if not organization:
-            account = await demonstration.connect_account(self.settings)
             organization = await registration.register(
-                self._dsn_of["edge"], self.data.key("master.key"), ORIGIN, account
+                self._dsn_of["edge"], self.data.key("master.key"), ORIGIN
             )
             self.data.remember("organization", organization)
         self.settings["AMPLY_API_KEY"] = organization["api_key"]
@@ -247,26 +246,25 @@ class Platform:
         for name in wanted(self.settings):
             await self.supervisor.start(self.command_of(name))
         await asyncio.gather(*(self.ready(name) for name in wanted(self.settings)))
-        await self._wait_for_organization()
+        await self._connect_organization()
         return self.settings["AMPLY_URL"]
 
-    async def _wait_for_organization(self) -> None:
-        """A new one is refused until SpiceDB was told of it and its account may take charges."""
-        organization = self.data.recall("organization")["id"]
+    async def _connect_organization(self) -> None:
+        """A new one is refused until SpiceDB was told of it; then it gets an account at Stripe."""
+        organization = self.data.recall("organization")
         deadline = time.monotonic() + READY_TIMEOUT_S
         connection = await asyncpg.connect(self.superuser_dsn)
         try:
-            for name, is_there in (
-                ("permissions", store.permissions_written),
-                ("accounts", store.may_charge),
-            ):
-                while not await is_there(connection, organization):
-                    if time.monotonic() > deadline:
-                        log = self.supervisor.log_of(name)
-                        raise NotReadyError(f"the organization's {name} are not there; see {log}")
-                    await asyncio.sleep(_POLL_S)
+            while not await store.permissions_written(connection, organization["id"]):
+                if time.monotonic() > deadline:
+                    log = self.supervisor.log_of("permissions")
+                    raise NotReadyError(f"the organization's permissions are not there; see {log}")
+                await asyncio.sleep(_POLL_S)
+            is_connected = await store.may_charge(connection, organization["id"])
         finally:
             await connection.close()
+        if not is_connected:
+            await demonstration.connect_account(self.settings, organization["slug"])
 
     async def ready(self, name: str) -> None:
         """Wait until the process says that it is ready; NotReadyError after three minutes."""

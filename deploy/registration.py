@@ -17,10 +17,18 @@ from edge.organizations.service import (
 
 PLATFORM_SLUG = "amply"
 #: So that every command can be tried with the one key that a demonstration has.
-SCOPES = (*SCOPES_DEFAULT, "exports", "payouts:read", "payouts:write", "refunds:write")
+SCOPES = (
+    *SCOPES_DEFAULT,
+    "accounts:read",
+    "accounts:write",
+    "exports",
+    "payouts:read",
+    "payouts:write",
+    "refunds:write",
+)
 
 
-async def register(dsn: str, master_key: bytes, origin: str, account: str) -> dict[str, str]:
+async def register(dsn: str, master_key: bytes, origin: str) -> dict[str, str]:
     """Register both; the demonstration's id, slug and API key. `dsn` is of the edge's role."""
     connection = await asyncpg.connect(dsn)
     try:
@@ -44,7 +52,6 @@ async def register(dsn: str, master_key: bytes, origin: str, account: str) -> di
                 slug=demonstration.SLUG,
                 name=demonstration.NAME,
                 currencies=(demonstration.CURRENCY,),
-                stripe_account=account,
                 scopes=SCOPES,
             )
             organization, key = registered.id, registered.key

@@ -2,6 +2,7 @@
 
 import typer
 
+from deploy.cli.accounts import accounts
 from deploy.cli.donations import donate, import_gifts
 from deploy.cli.erasing import erase
 from deploy.cli.exports import export
@@ -30,6 +31,7 @@ app.command("import")(import_gifts)
 app.command("replay")(replay)
 app.command("erase")(erase)
 app.command("reconcile")(reconcile)
+app.add_typer(accounts, name="accounts")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(organizations, name="organizations")
 ledger = typer.Typer(help="The ledger's records.", no_args_is_help=True)

@@ -29,7 +29,9 @@ def list_payouts(
     data: DataOption = DATA_DEFAULT,
 ) -> None:
     """Payouts, newest first; those that wait for movements say since when."""
-    page = _ask(data, organization, lambda edge, path: edge.read(f"{path}/payouts?limit={limit}"))
+    page = _ask(
+        data, organization, lambda edge, path: edge.ask("GET", f"{path}/payouts?limit={limit}")
+    )
     if as_json:
         console.print_json(json.dumps(page))
         return
@@ -57,7 +59,7 @@ def show(
     data: DataOption = DATA_DEFAULT,
 ) -> None:
     """The gifts, fees, refunds and disputes that add up to one deposit."""
-    one = _ask(data, organization, lambda edge, path: edge.read(f"{path}/payouts/{payout}"))
+    one = _ask(data, organization, lambda edge, path: edge.ask("GET", f"{path}/payouts/{payout}"))
     if as_json:
         console.print_json(json.dumps(one))
         return
@@ -109,7 +111,7 @@ def settings(
 
     async def ask(edge: EdgeClient, path: str) -> dict[str, Any]:
         where = f"{path}/payout-settings"
-        return await (edge.change(where, change) if change else edge.read(where))
+        return await (edge.ask("PATCH", where, change) if change else edge.ask("GET", where))
 
     shown = _ask(data, organization, ask)
     if as_json:

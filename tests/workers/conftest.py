@@ -1,12 +1,10 @@
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 import aiohttp
 import pytest
@@ -64,18 +62,6 @@ class Sandbox:
 
     async def control(self, what: str, **given: Any) -> Any:
         return await self.ask("POST", f"/_sandbox/{what}", json=given)
-
-    async def fill_in(self, url: str) -> str:
-        """Visit an account link and give Stripe what it wants to know; where it leads to then."""
-        async with aiohttp.ClientSession() as session:
-            async with session.get(url, allow_redirects=False) as page:
-                if page.status != 200:
-                    return str(page.headers["Location"])
-                [action] = re.findall(r'action="([^"]+)"', await page.text())
-            form = {"complete": "true"}
-            address = urljoin(url, action)
-            async with session.post(address, data=form, allow_redirects=False) as answer:
-                return str(answer.headers["Location"])
 
     async def intents(self, account: str) -> list[Any]:
         body = await self.ask("GET", "/v1/payment_intents?limit=100", account=account)

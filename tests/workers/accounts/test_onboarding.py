@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from contracts import connect
+from deploy.demonstration import fill_in
 from ledger.keys import decrypt
 from tests.workers.accounts.conftest import URL, Scene
 from tests.workers.bench import Bench
@@ -174,7 +175,7 @@ async def test_link_leads_through_the_form_and_back(scene: Scene) -> None:
     assert (row["outcome"], row["account"]) == ("done", account)
     assert url.encode() not in row["url"], "it signs its holder in, so it lies encrypted"
     assert row["expires_at"] > datetime.now(UTC)
-    back = await scene.sandbox.fill_in(url)
+    back = await fill_in(url)
     assert back.startswith(f"{URL}/v1/connect/return?token=")
     [token] = parse_qs(urlsplit(back).query)["token"]
     said = connect.read_token(scene.accounts.token_key, token)
@@ -184,7 +185,7 @@ async def test_link_leads_through_the_form_and_back(scene: Scene) -> None:
     assert (await scene.row(account))["charges_enabled"]
     # The same link once more, and the same request once more: a used link leads to its refresh.
     await scene.settle(replace(asked, id=scene.asked("look", account).id))
-    assert (await scene.sandbox.fill_in(url)).startswith(f"{URL}/v1/connect/refresh?token=")
+    assert (await fill_in(url)).startswith(f"{URL}/v1/connect/refresh?token=")
     _, _, fresh = await linked(scene, "update")
     assert fresh != url
 
@@ -221,7 +222,7 @@ async def test_organization_moves_to_a_new_account_once_that_may_charge(scene: S
     assert await scene.stages() == {first: "current", second: "onboarding"}
     _, row, url = await linked(scene)
     assert row["account"] == second
-    await scene.sandbox.fill_in(url)
+    await fill_in(url)
     await scene.settle(scene.told("capability.updated", second))
     assert await scene.stages() == {first: "retired", second: "current"}
     # Late events of the old account are still looked at, and change nothing about that.
