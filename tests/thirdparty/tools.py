@@ -92,11 +92,11 @@ async def build(cache: Cache) -> Tools:
 
     async def install(partial: Path) -> None:
         for module in (FSCK, OMNIWITNESS):
-            await _go(cache, go, partial, "install", module)
+            await run_go(cache, go, partial, "install", module)
 
     async def compile_checker(partial: Path) -> None:
         program = str(partial / "checker")
-        await _go(cache, go, CHECKER, "build", "-mod=readonly", "-o", program, ".")
+        await run_go(cache, go, CHECKER, "build", "-mod=readonly", "-o", program, ".")
 
     name = f"thirdparty-tools-{digest_of(FSCK, OMNIWITNESS, *machine)}"
     tools = await cache.ensure(name, "Third-party log tools", 40 * MEBIBYTE, install)
@@ -123,7 +123,8 @@ def find_go() -> str:
     )
 
 
-async def _go(cache: Cache, go: str, folder: Path, *arguments: str) -> None:
+async def run_go(cache: Cache, go: str, folder: Path, *arguments: str) -> None:
+    """One command of Go's; what it installs goes into `folder`."""
     # GOBIN matters to `install` alone; what a user's GOFLAGS and go.work say is for other work.
     environment = {
         "GOBIN": str(folder),
