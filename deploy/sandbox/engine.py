@@ -21,6 +21,16 @@ Result = TypeVar("Result")
 HOUSEKEEPING_INTERVAL_S = 3600.0
 TIMERS_INTERVAL_S = 1.0
 TIMERS_AT_ONCE = 50
+_FORGOTTEN = (
+    "tags WHERE kind = 'event' AND sequence IN (SELECT sequence",
+    "deliveries WHERE event IN (SELECT id",
+    "objects WHERE id IN (SELECT id",
+)
+# Events up to a sequence, whose deliveries have ended.
+_OLD = (
+    "FROM objects WHERE kind = 'event' AND sequence <= ? AND NOT EXISTS "
+    "(SELECT 1 FROM deliveries d WHERE d.event = objects.id AND d.state = 'pending')"
+)
 
 
 class Engine:
@@ -141,7 +151,10 @@ class Engine:
             await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
 
     def forget_old(self) -> None:
-        """Drop idempotency keys after a day and events, with their deliveries, after 30."""
+        """Drop idempotency keys after a day and events, with their deliveries, after 30.
+
+        An event that is still being delivered stays: a clock moved by months loses no webhook.
+        """
         now = self.world.now()
         with self.world.store.unit() as database:
             self.keys.forget_old(now)
@@ -150,13 +163,8 @@ class Engine:
             ).fetchone()
             if row[0] is None:
                 return
-            database.execute(
-                "DELETE FROM deliveries WHERE event IN "
-                "(SELECT id FROM objects WHERE kind = 'event' AND sequence <= ?)",
-                row,
-            )
-            database.execute("DELETE FROM tags WHERE kind = 'event' AND sequence <= ?", row)
-            database.execute("DELETE FROM objects WHERE kind = 'event' AND sequence <= ?", row)
+            for rows in _FORGOTTEN:
+                database.execute(f"DELETE FROM {rows} {_OLD})", row)  # noqa: S608 - fixed texts
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

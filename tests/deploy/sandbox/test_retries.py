@@ -114,3 +114,17 @@ async def test_events_are_filtered_by_time(shop: Shop, sandbox: Sandbox) -> None
     assert len((await shop.api.events.list_async(newer, shop.on_account())).data) == 1
     older: Any = {"created": {"lte": before.created}, "type": SUCCEEDED}
     assert len((await shop.api.events.list_async(older, shop.on_account())).data) == 1
+
+
+async def test_a_clock_moved_by_months_loses_no_webhook(
+    start_shop: Callable[..., tuple[Sandbox, Shop]], receiver: Receiver
+) -> None:
+    sandbox, shop = start_shop()
+    await shop.open_account()
+    await shop.endpoint(receiver.url, "payment_intent.succeeded")
+    sandbox.control("POST", "deliveries/pause")
+    intent = await shop.give()
+    sandbox.control("POST", "clock", {"advance_s": 121 * 86_400})
+    sandbox.control("POST", "deliveries/resume")
+    await receiver.wait_for(1)
+    assert receiver.events[0]["data"]["object"]["id"] == intent.id
