@@ -14,6 +14,7 @@ from deploy.cli.payouts import payouts
 from deploy.cli.reconciling import reconcile
 from deploy.cli.refunds import refund
 from deploy.cli.sandbox import sandbox
+from deploy.cli.triggering import scenarios_help, trigger
 from deploy.cli.up import up
 from deploy.cli.visibility import clock, visibility
 
@@ -44,6 +45,7 @@ ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
 app.add_typer(payouts, name="payouts")
+sandbox.command("trigger", epilog=scenarios_help())(trigger)
 app.add_typer(sandbox, name="sandbox")
 
 

@@ -92,7 +92,7 @@ def advance(
 ) -> None:
     """Move a running sandbox's clock on: what falls due until then happens, in order."""
     seconds = _seconds(duration)
-    answer = asyncio.run(_ask(_found(data, url), "POST", "clock", {"advance_s": seconds}))
+    answer = asyncio.run(_ask(place(data, url), "POST", "clock", {"advance_s": seconds}))
     console.print(f"The sandbox's clock is {answer['offset_s']} s ahead", markup=False)
 
 
@@ -120,7 +120,7 @@ def fault(
     """Let something go wrong in a running sandbox: once, or as often as you say."""
     given = {"name": name, "rate": rate, "times": times, "seconds": seconds, "seed": seed}
     body = {key: value for key, value in given.items() if value is not None}
-    row = asyncio.run(_ask(_found(data, url), "POST", "faults", body))
+    row = asyncio.run(_ask(place(data, url), "POST", "faults", body))
     console.print(f"{name}: {_often(row)}", markup=False)
 
 
@@ -131,7 +131,7 @@ def faults(
     url: UrlOption = None,
 ) -> None:
     """List what may go wrong in a running sandbox."""
-    found = _found(data, url)
+    found = place(data, url)
     if clear:
         cleared = asyncio.run(_ask(found, "DELETE", "faults"))["cleared"]
         console.print(f"{cleared} cleared", markup=False)
@@ -154,7 +154,8 @@ def _seconds(text: str) -> int:
     return sum(int(part[:-1]) * _UNITS_S[part[-1]] for part in re.findall(r"\d+[smhdw]", text))
 
 
-def _found(data: Path | None, url: str | None) -> dict[str, str]:
+def place(data: Path | None, url: str | None) -> dict[str, str]:
+    """Where a sandbox is (`url`) and its `key`; ends the command when none runs."""
     if url is not None:
         return {"url": url.rstrip("/"), "key": os.environ.get("AMPLY_STRIPE_KEY", "")}
     return _address(data)

@@ -31,6 +31,9 @@ MAY_CHARGE: Final = """
         WHERE organization = $1 AND is_current AND authorized AND charges_enabled)
 """
 ORGANIZATION_ID: Final = "SELECT id FROM read.organizations WHERE slug = $1"
+CURRENT_ACCOUNT: Final = """
+    SELECT account FROM read.accounts WHERE organization = $1 AND is_current
+"""
 
 SET_PLATFORM_FEE: Final = """
     UPDATE edge.organizations SET platform_fee_basis_points = $2 WHERE id = $1
@@ -56,6 +59,12 @@ async def create_database(connection: Any, name: str) -> None:
 async def figures(connection: Any) -> dict[str, object]:
     """Counts and ages (seconds) that say whether the platform keeps up."""
     return dict(await connection.fetchrow(FIGURES))
+
+
+async def current_account(connection: Any, organization: str) -> str | None:
+    """The account at Stripe of the organization (its id) that gifts go to now."""
+    found: str | None = await connection.fetchval(CURRENT_ACCOUNT, organization)
+    return found
 
 
 async def set_platform_fee(connection: Any, organization: str, basis_points: int) -> None:
