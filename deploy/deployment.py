@@ -27,7 +27,8 @@ PORT_DEFAULT: Final = 8420
 _PLAIN_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 
 _LEDGER: Final = ("AMPLY_LOG_ORIGIN",)
-_STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY")
+_STRIPE_PACE: Final = ("AMPLY_STRIPE_CALLS_PER_S", "AMPLY_STRIPE_TIMEOUT_S")
+_STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY", *_STRIPE_PACE)
 _SPICEDB: Final = ("AMPLY_SPICEDB", "AMPLY_SPICEDB_TOKEN")
 
 #: Process -> module and arguments, database role, settings.
@@ -69,7 +70,11 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "payouts",
         ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
     ),
-    "reconciliation": (("workers", "reconciliation"), "reconciliation", ("AMPLY_KAFKA", *_STRIPE)),
+    "reconciliation": (
+        ("workers", "reconciliation"),
+        "reconciliation",
+        ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
+    ),
     "notifications": (
         ("workers", "notifications"),
         "notifications",
@@ -99,7 +104,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
 ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
 
 #: Settings that have a default where they are read.
-OPTIONAL: Final = ("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS")
+OPTIONAL: Final = ("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE_PACE)
 
 #: The edge serves its health beside its API; every other process on a port of its own.
 WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")

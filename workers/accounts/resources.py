@@ -54,7 +54,7 @@ async def open_accounts(settings: Mapping[str, str]) -> AsyncIterator[Accounts]:
     """Open what the settings name."""
     master = secret_file(settings, "AMPLY_MASTER_KEY", "the file of the master key")
     url = required(settings, "AMPLY_URL", "the public base address").rstrip("/")
-    async with open_pool(settings) as pool, open_stripe(settings) as gateway:
+    async with open_pool(settings) as pool, open_stripe(settings, "accounts") as gateway:
         yield Accounts(
             gateway, pool, derive(master, LINK_PURPOSE), derive(master, connect.PURPOSE), url
         )

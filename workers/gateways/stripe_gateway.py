@@ -18,7 +18,9 @@ import stripe
 
 from contracts.money import EXPONENTS, exponent_of
 from contracts.payments import FailureCode
+from workers.gateways import stripe_limits
 from workers.gateways.stripe_amounts import AmountNotRepresentableError, to_stripe
+from workers.gateways.stripe_limits import Call, StripeLimits, Urgency
 from workers.gateways.stripe_objects import (
     AccessRevoked,
     Declined,
@@ -31,7 +33,6 @@ from workers.runtime.worker import Refused, Transient
 from workers.settings import required
 
 API_VERSION: Final = "2026-08-26.dahlia"
-TIMEOUT_S: Final = 15
 CONNECTIONS_MAX: Final = 64
 _EXPAND: Final = ["latest_charge.balance_transaction"]
 
@@ -66,8 +67,14 @@ def idempotency_key(operation: str, subject: str, attempt: int) -> str:
 class StripeGateway:
     """Calls on connected accounts: `Transient` when unknown, `Refused` when nobody can use it."""
 
-    def __init__(self, client: stripe.StripeClient) -> None:
-        self._client = client
+    def __init__(
+        self, client: stripe.StripeClient, limits: StripeLimits, urgency: Urgency = "urgent"
+    ) -> None:
+        self._client, self._limits, self._urgency = client, limits, urgency
+
+    def patient(self) -> "StripeGateway":
+        """The same gateway for calls that let all others go first."""
+        return StripeGateway(self._client, self._limits, "patient")
 
     async def create_intent(
         self,
@@ -154,24 +161,54 @@ class StripeGateway:
         """One call on a connected account, or the platform (None); the answer as parsed JSON.
 
         A final no stays the library's error (CardError, PermissionError, InvalidRequestError), as
-        does a failure of Stripe's that it keeps for the key (APIError). `Transient`: unknown.
+        does a failure of Stripe's that it keeps for the key (APIError). `Transient`: unknown, or
+        not made at all: `Away`, while Stripe or the account takes no calls.
         """
-        try:
-            response = await self._client.raw_request_async(
-                method, path, stripe_account=account, **parameters
-            )
-        except stripe.IdempotencyError as error:
-            raise Refused("idempotency_conflict", "the key was used with another body") from error
-        except (stripe.CardError, stripe.PermissionError, stripe.InvalidRequestError):
-            raise
-        except stripe.StripeError as error:
-            if isinstance(error, stripe.APIError) and _is_replayed(error):
-                raise
-            raise Transient(spell_error(error)) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # The library leaves errors while it reads an answer's body as they are.
-            raise Transient(f"no answer from Stripe: {type(error).__name__}") from error
+        async with self._limits.turn(account, self._urgency) as call:
+            try:
+                response = await self._client.raw_request_async(
+                    method, path, stripe_account=account, **parameters
+                )
+            except stripe.StripeError as error:
+                _note(call, error)
+                if _is_answer(error):
+                    raise
+                raise _spelled(error) from error
+            except (aiohttp.ClientError, TimeoutError) as error:
+                # The library leaves errors while it reads an answer's body as they are.
+                call.outcome = "failed"
+                raise Transient(f"no answer from Stripe: {type(error).__name__}") from error
+            call.outcome = "answered"
         return response.data
+
+
+def _note(call: Call, error: stripe.StripeError) -> None:
+    """What an error says about Stripe and our pace, whatever it says about the request."""
+    if isinstance(error, stripe.RateLimitError):
+        reason = (error.headers or {}).get("Stripe-Rate-Limited-Reason")
+        call.limited(reason or error.code)
+    elif isinstance(error, stripe.APIConnectionError) or (error.http_status or 0) >= 500:
+        # What Stripe kept of a failure is told by a Stripe that works.
+        call.outcome = "answered" if _is_replayed(error) else "failed"
+    else:
+        call.outcome = "answered"
+
+
+def _is_answer(error: stripe.StripeError) -> bool:
+    """Whether the error is Stripe's final word about the request."""
+    if isinstance(error, stripe.APIError):
+        return _is_replayed(error)
+    return isinstance(error, stripe.CardError | stripe.PermissionError) or (
+        isinstance(error, stripe.InvalidRequestError)
+        and not isinstance(error, stripe.IdempotencyError)
+    )
+
+
+def _spelled(error: stripe.StripeError) -> Exception:
+    """What an error that is no answer means for whoever asked."""
+    if isinstance(error, stripe.IdempotencyError):
+        return Refused("idempotency_conflict", "the key was used with another body")
+    return Transient(spell_error(error))
 
 
 def declined(error: stripe.StripeError) -> Declined:
@@ -230,10 +267,14 @@ def spell_error(error: stripe.StripeError) -> str:
 
 
 @asynccontextmanager
-async def open_stripe(settings: Mapping[str, str]) -> AsyncIterator[StripeGateway]:
-    """A gateway on `AMPLY_STRIPE` (unset: Stripe itself) with `AMPLY_STRIPE_KEY`."""
+async def open_stripe(settings: Mapping[str, str], process: str) -> AsyncIterator[StripeGateway]:
+    """A gateway on `AMPLY_STRIPE` (unset: Stripe itself) with `AMPLY_STRIPE_KEY`.
+
+    `process` says whose share of Stripe's limits it takes.
+    """
     stripe.enable_telemetry = False
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    limits = stripe_limits.load(settings, process)
+    timeout = aiohttp.ClientTimeout(total=limits.timeout_s)
     address = settings.get("AMPLY_STRIPE")
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX),
@@ -247,4 +288,4 @@ async def open_stripe(settings: Mapping[str, str]) -> AsyncIterator[StripeGatewa
             max_network_retries=0,
             base_addresses={"api": address.rstrip("/")} if address else None,
         )
-        yield StripeGateway(client)
+        yield StripeGateway(client, StripeLimits(limits))

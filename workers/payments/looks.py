@@ -1,6 +1,7 @@
 """Looks that somebody asked for: each does what Stripe's events about the object would do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from contracts.looks import PaymentLookRequested
 from contracts.message import Envelope
@@ -21,6 +22,7 @@ async def look(message: Envelope[PaymentLookRequested], payments: Payments) -> F
     Refused when payments has nothing to do with such objects.
     """
     event = as_event(message)
+    payments = replace(payments, stripe=payments.stripe.patient())
     match message.body.object.split("_")[0]:
         case "pi":
             return [await events.look_at_payment(event, payments)]

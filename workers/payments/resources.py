@@ -92,7 +92,7 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
     hours = integer(settings, "AMPLY_PAYMENT_EXPIRY_HOURS", 24, least=1, most=24 * 365)
     is_live = settings.get("AMPLY_ENVIRONMENT") == "live"
     expiry = Expiry(timedelta(hours=hours), _now if is_live else lambda: None)
-    async with open_pool(settings) as pool, open_stripe(settings) as gateway:
+    async with open_pool(settings) as pool, open_stripe(settings, "payments") as gateway:
         payments = Payments(
             gateway,
             pool,

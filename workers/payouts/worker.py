@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from contracts.looks import PayoutLookRequested
 from contracts.message import Envelope
@@ -30,6 +31,7 @@ async def look_after_event(message: Envelope[StripeEventReceived], payouts: Payo
 async def look(message: Envelope[PayoutLookRequested], payouts: Payouts) -> Verdict:
     """See at Stripe what somebody asks to be looked at."""
     asked = message.body
+    payouts = replace(payouts, stripe=payouts.stripe.patient())
     return await looking.look_at(payouts, message.organization, asked.account, asked.object)
 
 
@@ -57,7 +59,7 @@ async def record(verdicts: Sequence[tuple[Message, Verdict]], transaction: Trans
 @asynccontextmanager
 async def open_payouts(settings: Mapping[str, str]) -> AsyncIterator[Payouts]:
     """Open what the settings name."""
-    async with open_pool(settings) as pool, open_stripe(settings) as gateway:
+    async with open_pool(settings) as pool, open_stripe(settings, "payouts") as gateway:
         yield Payouts(gateway, pool, BusinessClock(settings))
 
 

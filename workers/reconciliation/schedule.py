@@ -67,8 +67,10 @@ async def run(settings: Settings) -> None:
     )
     pause_s = seconds(variables, "AMPLY_RECONCILE_PAUSE_S", PAUSE_S)
     health = Health()
-    async with open_pool(variables) as pool, open_stripe(variables) as gateway:
-        schedule = Schedule(Resources(pool, Listing(gateway, pause_s)), settings.postgres, periods)
+    async with open_pool(variables) as pool, open_stripe(variables, "reconciliation") as gateway:
+        schedule = Schedule(
+            Resources(pool, Listing(gateway.patient(), pause_s)), settings.postgres, periods
+        )
         health.checks["reconciling"] = schedule.is_working
         health.refresh.append(schedule.measure)
         async with running(settings, health) as stopping:

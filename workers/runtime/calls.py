@@ -12,7 +12,7 @@ from typing import Any
 from workers.runtime.failures import Fault, delays, fault_of, verdict_on
 from workers.runtime.items import Item
 from workers.runtime.limits import Limits
-from workers.runtime.worker import Act
+from workers.runtime.worker import Act, Away
 
 
 class Calls:
@@ -58,8 +58,9 @@ class Calls:
             error = await self.once(item)
             if error is None:
                 return
-            again = attempt < self._limits.attempts_max and fault_of(error) is Fault.MOMENT
-            if not again or self._draining.is_set() or time.monotonic() > last_start:
+            again = fault_of(error) is Fault.MOMENT and not isinstance(error, Away)
+            is_last = attempt == self._limits.attempts_max or time.monotonic() > last_start
+            if not again or is_last or self._draining.is_set():
                 break
             await wait(self._draining, next(waits))
         assert error is not None

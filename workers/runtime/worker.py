@@ -1,4 +1,4 @@
-"""What a worker author meets: routes of two kinds, a transaction to write in, and three errors.
+"""What a worker author meets: routes of two kinds, a transaction to write in, and four errors.
 
 `decide` handles messages inside one transaction and touches nothing outside the database. `act`
 talks to the outside world first, with an idempotency key, then records what came of it. The runtime
@@ -36,6 +36,10 @@ class Refused(Exception):  # noqa: N818 - it is an answer to a message, not a fa
 
 class Transient(Exception):  # noqa: N818 - it is an answer to a message, not a fault of ours
     """It cannot be done now, trying again may help. Past its bound the message's key is parked."""
+
+
+class Away(Transient):
+    """What it needs is away for a while: the message's key is parked without further tries."""
 
 
 @dataclass(slots=True)

@@ -133,7 +133,7 @@ def entry_id(message: Any) -> str:
 @pytest.fixture
 async def resources(bench: Bench, sandbox: Sandbox) -> AsyncIterator[Resources]:
     settings = {**sandbox.settings, "AMPLY_POSTGRES": bench.role_dsn("reconciliation")}
-    async with open_pool(settings) as pool, open_stripe(settings) as gateway:
+    async with open_pool(settings) as pool, open_stripe(settings, "reconciliation") as gateway:
         yield Resources(pool, Listing(gateway, 0.0))
     await sandbox.ask("DELETE", "/_sandbox/faults")
 

@@ -22,7 +22,7 @@ from topics.delivery import Delivery
 from topics.registry import MESSAGES_REFUSED
 from topics.topic import Topic
 from workers.runtime import effects, host, logs
-from workers.runtime.worker import Act, Decide, Refused, Transaction, Transient, Worker
+from workers.runtime.worker import Act, Away, Decide, Refused, Transaction, Transient, Worker
 from workers.settings import load
 
 SCHEMA = """
@@ -89,6 +89,8 @@ async def misbehave(body: Order, connection: Any) -> None:
         sql = "SELECT answer FROM probe.outside WHERE key = $1"
         if await connection.fetchval(sql, body.key) == "down":
             raise Transient("the outside is down")
+    if body.behaviour == "away":
+        raise Away("the outside takes no calls")
     if body.behaviour == "slow":
         await connection.execute("SELECT pg_sleep(2)")
 

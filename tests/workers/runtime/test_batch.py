@@ -112,6 +112,18 @@ async def test_what_cannot_be_done_now_is_parked_with_its_key_and_recovers_in_or
     assert await worker.aside() == []
 
 
+async def test_what_is_away_is_called_for_once_and_parked(bench: Bench) -> None:
+    worker = bench("act")
+    away, down = f"away-{worker.name}", f"down-{worker.name}"
+    await worker.outside(down, "down")
+    await worker.batches.settle(
+        [worker.deliver(1, away, behaviour="away"), worker.deliver(2, down, behaviour="outside")]
+    )
+    assert [number for _, number in await worker.calls()].count(1) == 1
+    assert [number for _, number in await worker.calls()].count(2) == 2, "tried twice, as usual"
+    assert [(row[0], row[1]) for row in await worker.aside()] == [("parked", "transient")] * 2
+
+
 async def test_a_parked_message_that_turns_out_bad_dies_and_its_key_goes_on(bench: Bench) -> None:
     worker = bench("act")
     key = f"stuck-{worker.name}"
