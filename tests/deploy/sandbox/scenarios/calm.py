@@ -5,7 +5,7 @@ Stripe is the sandbox in this process, so that time passes by the story's steps 
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -32,9 +32,20 @@ from workers.payments.resources import open_payments
 from workers.payments.worker import WORKER as PAYMENTS
 from workers.payouts.worker import WORKER as PAYOUTS
 from workers.payouts.worker import open_payouts
+from workers.runtime.batch import Batches
+from workers.runtime.limits import Limits
+from workers.runtime.parked import Parked
+from workers.runtime.worker import Worker
 
-#: Payouts come last: they are split by what the others have booked.
-WORKERS = (PAYMENTS, FEES, PAYOUTS)
+#: Worker -> its resources. Payouts come last: they are split by what the others have booked.
+OPENINGS: tuple[tuple[Worker, Any], ...] = (
+    (PAYMENTS, open_payments),
+    (FEES, None),
+    (PAYOUTS, open_payouts),
+)
+WORKERS = [worker for worker, _ in OPENINGS]
+#: What fails is parked, and due again at once.
+LIMITS = Limits(attempts_max=1, park_delay_s_first=0.0, park_delay_s_max=0.0, lease_s=0.0)
 PLATFORM = new("org")
 
 
@@ -50,12 +61,25 @@ class Stripe:
         return await self.sandbox.ask(method, path, account, **parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A worker at work."""
+
+    batches: Batches
+    parked: Parked
+
+    @classmethod
+    def of(cls, worker: Worker, pool: Any, resources: Any) -> "Hand":
+        batches = Batches(worker, pool, resources, LIMITS)
+        return cls(batches, Parked(worker, pool, batches.calls, LIMITS))
+
+
 class Calm:
     """A platform for one organization; it is the giver of a story too."""
 
     def __init__(self, bench: Bench, stripe: Stripe, recorder: Recorder) -> None:
         self.bench, self.stripe, self.recorder = bench, stripe, recorder
-        self.resources: dict[str, Any] = {FEES.name: None}
+        self.hands: dict[str, Hand] = {}
         self.queues: dict[str, list[Envelope[Any]]] = {worker.name: [] for worker in WORKERS}
 
     async def found(self, account: str) -> None:
@@ -89,18 +113,20 @@ class Calm:
         return None
 
     async def rest(self) -> None:
-        """Work until nothing is left."""
-        while self._arrive() or any(self.queues.values()):
-            worker = next((one for one in WORKERS if self.queues[one.name]), None)
-            if worker is None:
-                continue
-            taken, self.queues[worker.name] = self.queues[worker.name], []
-            sent = await self.bench.settle(worker, self.resources[worker.name], taken)
-            assert await self.bench.set_aside(worker) == []
+        """Work until nothing is left, what was parked included."""
+        while True:
+            self._arrive()
+            worker = next((name for name, queue in self.queues.items() if queue), None)
+            if worker is not None:
+                taken, self.queues[worker] = self.queues[worker], []
+                await self.hands[worker].batches.settle([self.bench.delivery(one) for one in taken])
+            elif not any([await hand.parked.try_due() for hand in self.hands.values()]):
+                return
+            sent = await self.bench.sent()
             self._queue(sent)
             await self._record([each for each in sent if each.type == ENTRIES_REQUESTED.name])
 
-    def _arrive(self) -> bool:
+    def _arrive(self) -> None:
         """Take the events that Stripe sent."""
         arrived = sorted(self.stripe.sandbox.post.take(Random(0), Weather()))
         for sequence, body in arrived:
@@ -111,7 +137,6 @@ class Calm:
                 self._queue(
                     [event(self.organization, self.account, told["type"], found, event=told["id"])]
                 )
-        return bool(arrived)
 
     def _queue(self, messages: list[Envelope[Any]]) -> None:
         for worker in WORKERS:
@@ -130,7 +155,9 @@ class Calm:
     async def entries(self) -> list[Entry]:
         """What was recorded, the genesis apart."""
         found = await read_entries(self.recorder.connection, [self.organization])
-        assert await self.recorder.connection.fetchval("SELECT count(*) FROM ledger.waiting") == 0
+        for table in ("ledger.waiting", "messages.set_aside"):
+            left = await self.bench.fetch(f"SELECT * FROM {table}")
+            assert left == [], table
         return [entry for entry in found if entry.kind != "genesis"]
 
     async def balances(self) -> dict[tuple[str, str], int]:
@@ -155,11 +182,16 @@ async def calm(bench: Bench, key_file: Path) -> AsyncIterator[Calm]:
         recorder = Recorder(writer, held, Composer(ORIGIN), awaited, held.next_offset)
         made = Calm(bench, stripe, recorder)
         settings = {"AMPLY_STRIPE_KEY": KEY, "AMPLY_MASTER_KEY": str(key_file)}
-        for worker, opening in ((PAYMENTS, open_payments), (PAYOUTS, open_payouts)):
-            own = settings | {"AMPLY_POSTGRES": bench.role_dsn(worker.name)}
-            made.resources[worker.name] = await stack.enter_async_context(opening(own))
-        payments = made.resources[PAYMENTS.name]
-        made.resources[PAYMENTS.name] = replace(payments, now=made.now)
+        for worker, opening in OPENINGS:
+            dsn = bench.role_dsn(worker.name)
+            pool = await stack.enter_async_context(bench.pool(worker.name))
+            resources: Any = None
+            if opening is not None:
+                own = opening({**settings, "AMPLY_POSTGRES": dsn})
+                resources = await stack.enter_async_context(own)
+            if worker is PAYMENTS:
+                resources = replace(resources, now=made.now)
+            made.hands[worker.name] = Hand.of(worker, pool, resources)
         if held.state.size == 0:
             await made._record([genesis(PLATFORM)])
         await stripe.ask(
