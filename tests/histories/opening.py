@@ -95,7 +95,7 @@ async def _reconciling(
 ) -> Reconciling:
     own = {**settings, "AMPLY_POSTGRES": bench.role_dsn("reconciliation")}
     pool = await stack.enter_async_context(open_pool(own))
-    gateway = await stack.enter_async_context(open_stripe(own))
+    gateway = await stack.enter_async_context(open_stripe(own, "reconciliation"))
     payouts = next(one.resources for one in made.consumers if one.worker is PAYOUTS)
     return Reconciling(Resources(pool, Listing(gateway, 0.0)), payouts)
 

@@ -24,6 +24,7 @@ from deploy.embedded.cache import Cache, digest_of
 from deploy.embedded.fetch import MEBIBYTE
 from tests.thirdparty.tools import find_go, run_go
 from workers.gateways.stripe_gateway import API_VERSION, StripeGateway
+from workers.gateways.stripe_limits import Limits, StripeLimits
 
 #: The release whose document is of the API version that we pin.
 STRIPE_MOCK = "github.com/stripe/stripe-mock@v0.203.0"
@@ -103,4 +104,5 @@ def gateway_at(url: str, client: NotingClient) -> StripeGateway:
             max_network_retries=0,
             base_addresses={"api": url},
         )
+        StripeLimits(Limits()),
     )

@@ -54,7 +54,7 @@ async def seen() -> AsyncIterator[tuple[StripeGateway, Seen]]:
     app.router.add_route("*", "/{path:.*}", take)
     async with TestServer(app) as server:
         settings = {"AMPLY_STRIPE": str(server.make_url("/")), "AMPLY_STRIPE_KEY": "sk_test_1"}
-        async with open_stripe(settings) as gateway:
+        async with open_stripe(settings, "payments") as gateway:
             yield gateway, noted
 
 

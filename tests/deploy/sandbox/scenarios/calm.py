@@ -19,8 +19,8 @@ from contracts.message import Envelope
 from ledger.entry import Composer
 from ledger.store import pen, waiting
 from tests.histories.ledger import Entry, read_balances, read_entries
-from tests.histories.post import Weather
 from tests.histories.sandbox import KEY, NOW_S, Sandbox, in_process
+from tests.histories.trouble import Weather
 from tests.ledger.making import ORIGIN
 from tests.workers.bench import Bench, event, gift, new
 from tests.workers.ledger_stand import genesis
