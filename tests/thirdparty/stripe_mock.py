@@ -103,6 +103,6 @@ def gateway_at(url: str, client: NotingClient) -> StripeGateway:
             http_client=client,
             max_network_retries=0,
             base_addresses={"api": url},
-        )
+        ),
         StripeLimits(Limits()),
     )
