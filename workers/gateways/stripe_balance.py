@@ -43,10 +43,14 @@ class BalanceLine:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the charge behind a movement says of its gift: our metadata, None on another shop's."""
+    """What the charge behind a movement says of its gift: our metadata, None on another shop's.
+
+    `has_failed`: a bank debit that the bank refused, after it was on the balance already.
+    """
 
     donation: str | None
     organization: str | None
+    has_failed: bool = False
 
 
 def read_line(body: Mapping[str, Any]) -> BalanceLine:
@@ -133,4 +137,5 @@ async def fetch_origin(stripe_: StripeGateway, account: str, source: str) -> Ori
         return Origin(None, None)
     body = await stripe_.ask("get", f"/v1/charges/{charge}", account)
     metadata = body.get("metadata") or {}
-    return Origin(metadata.get("donation"), metadata.get("organization"))
+    has_failed = body.get("status") == "failed"
+    return Origin(metadata.get("donation"), metadata.get("organization"), has_failed)

@@ -117,7 +117,7 @@ async def look_into(
 async def _foreign(
     payouts: Payouts, organization: str, account: str, lines: Sequence[BalanceLine]
 ) -> dict[str, str]:
-    """Which of the lines that nobody booked are of another shop, and the reason."""
+    """Which of the lines that nobody booked are no gift's, and never will be, and the reason."""
     async with tenant(payouts.pool, organization) as connection:
         known = await splits.movements(connection, organization, [line.id for line in lines])
     foreign = {}
@@ -132,9 +132,14 @@ async def _foreign(
 
 
 def foreign_reason(origin: Origin, organization: str) -> str | None:
-    """Why a charge is no gift to the organization, as payments judges it; None if it may be one."""
+    """Why a charge is no gift to the organization, as payments judges it; None if it may be one.
+
+    A debit that the bank refused was on the balance and is taken off it again: both are nobody's.
+    """
     try:
         parse_type_id("don", origin.donation or "")
     except ValueError:
         return "foreign"
-    return None if origin.organization == organization else "account_mismatch"
+    if origin.organization != organization:
+        return "account_mismatch"
+    return "unpaid_debit" if origin.has_failed else None

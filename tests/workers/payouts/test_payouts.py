@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
-from tests.workers.bench import bodies, event
+from tests.workers.bench import bodies, event, new
 from tests.workers.payouts.scenes import Scene, entries, lines
 from workers.payouts.worker import WORKER
 
@@ -84,6 +84,28 @@ async def test_money_of_another_shop_is_kept_apart(scene: Scene) -> None:
         theirs["id"]: "foreign",
         mistaken["id"]: "account_mismatch",
     }
+    assert await scene.booked_balance() == await scene.balance() == 0
+
+
+async def test_a_debit_that_the_bank_refused_holds_no_payout_up(scene: Scene) -> None:
+    ours = await scene.gift(2500)
+    gift = {"metadata[donation]": new("don"), "metadata[organization]": scene.organization}
+    debit = await scene.charge(1000, payment_method="pm_failed_de", **gift)
+    await scene.sandbox.control("clock", advance_s=120)
+    await scene.sandbox.control(f"accounts/{scene.account}/settle")
+    payout = await scene.automatic()
+    await scene.becomes(payout, "paid")
+    [entry] = entries(await scene.event("payout.paid", payout))
+    assert lines(entry) == {(BANK, scene.fund): ours["net"], (STRIPE, scene.fund): -ours["net"]}
+    rows = await scene.bench.fetch(
+        "SELECT category, reason, net_minor FROM payouts.foreign_movements WHERE account = $1"
+        " ORDER BY category",
+        scene.account,
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("charge", "unpaid_debit", debit["net"]),
+        ("charge_failure", "unpaid_debit", -debit["net"]),
+    ]
     assert await scene.booked_balance() == await scene.balance() == 0
 
 
