@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ import aiohttp
 import structlog
 import typer
 
-from deploy.cli.console import console, fail
+from deploy.cli.console import console, environment, fail
+from deploy.cli.visibility import advance_business_clock
 from deploy.sandbox import __main__ as server
 from deploy.sandbox.calls import API_VERSION, World
 from deploy.sandbox.named_faults import NAMED
@@ -90,9 +92,16 @@ def advance(
     data: PlaceOption = None,
     url: UrlOption = None,
 ) -> None:
-    """Move a running sandbox's clock on: what falls due until then happens, in order."""
+    """Move a running sandbox's clock on: what falls due until then happens, in order.
+
+    A platform's business clock goes before it, so that both agree on what is over.
+    """
     seconds = _seconds(duration)
-    answer = asyncio.run(_ask(place(data, url), "POST", "clock", {"advance_s": seconds}))
+    found = place(data, url)
+    values = {} if url is not None else environment(data or PLATFORM_DATA)
+    if values.get("AMPLY_STRIPE", "").rstrip("/") == found["url"]:
+        advance_business_clock(values, timedelta(seconds=seconds))
+    answer = asyncio.run(_ask(found, "POST", "clock", {"advance_s": seconds}))
     console.print(f"The sandbox's clock is {answer['offset_s']} s ahead", markup=False)
 
 

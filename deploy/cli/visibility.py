@@ -109,7 +109,11 @@ def advance(
     values = environment(data)
     if setting(values, "AMPLY_ENVIRONMENT") != "test":
         fail("the business clock is moved in a sandbox only", 2)
-    by = timedelta(days=days, seconds=seconds)
+    advance_business_clock(values, timedelta(days=days, seconds=seconds))
+
+
+def advance_business_clock(values: dict[str, str], by: timedelta) -> None:
+    """Move a platform's business clock forward and say what it shows; ends the command if not."""
     try:
         now = asyncio.run(_advance(setting(values, "AMPLY_POSTGRES"), by))
     except (OSError, asyncpg.PostgresError) as error:

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from contracts.identifiers import parse_type_id
 from workers.gateways import stripe_balance, stripe_payouts
+from workers.gateways.business_clock import BusinessClock
 from workers.gateways.database import Pool, tenant
 from workers.gateways.stripe_balance import OF_PAYMENTS, BalanceLine, Origin
 from workers.gateways.stripe_gateway import StripeGateway
 from workers.gateways.stripe_objects import AccessRevoked, Missing
 from workers.gateways.stripe_payouts import Payout
 from workers.payouts import decisions
-from workers.payouts.clock import BusinessClock
 from workers.payouts.decisions import Owner, Reason
 from workers.payouts.store import booking, splits
 

@@ -9,10 +9,10 @@ from contracts.looks import PayoutLookRequested
 from contracts.message import Envelope
 from contracts.stripe_events import StripeEventReceived
 from topics import registry
+from workers.gateways.business_clock import BusinessClock
 from workers.gateways.database import open_pool
 from workers.gateways.stripe_gateway import open_stripe
 from workers.payouts import decisions, looking, recording, rounds
-from workers.payouts.clock import BusinessClock
 from workers.payouts.looking import Ignored, Payouts, SeenFee, SeenPayout, Verdict
 from workers.payouts.store import booking
 from workers.runtime.worker import Act, Transaction, Worker

@@ -1,24 +1,16 @@
 """What the rounds of payouts ask first: the business time, and which payouts wait for a look."""
 
-from datetime import datetime
 from typing import Final
 
 from topics.outbox import AnyConnection
 from workers.gateways.database import Pool
 
-BUSINESS_NOW: Final = "SELECT now FROM read.business_clock"
 DUE: Final = "SELECT organization, account, id FROM payouts.due_looks($1)"
 # Whoever comes first takes the turn: of two processes one sends the look.
 TAKE: Final = """
     UPDATE payouts.payouts SET looks = looks + 1, next_look_at = NULL
     WHERE id = $1 AND organization = $2 AND next_look_at <= now() RETURNING 1
 """
-
-
-async def business_now(pool: Pool) -> datetime:
-    """What the sandbox's clock says."""
-    now: datetime = await pool.fetchval(BUSINESS_NOW)
-    return now
 
 
 async def due(pool: Pool, most: int) -> list[tuple[str, str, str]]:
