@@ -67,7 +67,7 @@ def _bank(
         *(
             Finding("bank", f"{organization.tag} paid {foreign} {currency} out for another shop")
             for currency, foreign in found.foreign_out.items()
-            if not 0 <= foreign <= max(0, found.foreign_in[currency])
+            if not 0 <= foreign <= max(0, found.foreign_in[currency] + found.debits[currency])
         ),
     ]
 
@@ -143,6 +143,7 @@ OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_und
 FEE_ACCOUNTS: dict[Any, str] = {
     "stripe_fee": "Expenses:ProcessorFees",
     "tax": "Expenses:ProcessorFees",
+    "payment_method_passthrough_fee": "Expenses:ProcessorFees",
     "application_fee": "Expenses:PlatformFees",
     ("dispute", "stripe_fee"): "Expenses:DisputeFees",
     ("dispute_reversal", "stripe_fee"): "Expenses:DisputeFees",

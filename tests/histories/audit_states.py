@@ -8,11 +8,15 @@ from tests.histories.returning import objects
 #: A payment's state at Stripe -> what the gift's may be.
 STATES = {
     "succeeded": {"recorded"},
-    "requires_action": {"requires_action"},
-    "requires_payment_method": {"failed"},
-    "canceled": {"failed"},
     "processing": {"processing"},
+    "requires_action": {"requires_action"},
+    "requires_confirmation": {"requires_action"},
+    # Whoever confirms on the client may go on there; a decline of what we confirmed is told.
+    "requires_payment_method": {"requires_action", "failed"},
+    "canceled": {"canceled", "expired"},
 }
+#: Nothing was ever made at Stripe.
+NO_PAYMENT = {"failed", "canceled", "expired"}
 
 
 async def of_gifts(play: Play) -> list[Finding]:
@@ -28,7 +32,7 @@ async def of_gifts(play: Play) -> list[Finding]:
     findings = []
     for gift in play.gifts:
         status, payments = ours.get(gift.donation), theirs.get(gift.donation, [])
-        may = set().union(*(STATES[one] for one in payments)) if payments else {"failed"}
+        may = set().union(*(STATES[one] for one in payments)) if payments else NO_PAYMENT
         if payments.count("succeeded") > 1:
             findings.append(Finding("states", f"gift {gift.tag} was paid twice: {payments}"))
         elif "succeeded" in payments:

@@ -89,7 +89,7 @@ class Day:
         dice = self.dice
         organization = dice.choice(self.play.organizations)
         fund = dice.choice(organization.funds)
-        gift = Gift(f"g{len(self.play.gifts)}", organization, fund, self.play.id("don"))
+        gift = Gift(f"g{len(self.play.gifts)}", organization, fund, self.play.id("don"), "USD")
         promise(
             self.play,
             gift,

@@ -15,7 +15,8 @@ from tests.histories.truth import Movement
 
 #: Which amount of its source a movement is about, and whether it comes in or goes out.
 SOURCES = {
-    "charge": ("amount_captured", 1),
+    "charge": ("amount", 1),
+    "charge_failure": ("amount", -1),
     "refund": ("amount", -1),
     "refund_failure": ("amount", 1),
     "dispute": ("amount", -1),
@@ -26,7 +27,7 @@ SOURCES = {
 
 
 #: What may give fees back.
-RETURNS = ("dispute_reversal", "refund", "fee")
+RETURNS = ("charge_failure", "dispute_reversal", "refund", "fee")
 
 
 def faults(movement: Movement, sources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

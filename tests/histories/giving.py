@@ -1,13 +1,21 @@
 """Steps of giving: gifts of every kind, 3-D Secure, cancelling, charges that are no gifts."""
 
+from random import Random
 from typing import Any
 
 from contracts.donations import DonationRequested
-from contracts.message import Envelope
+from contracts.message import BodyT, Envelope
+from contracts.payments import PaymentAttemptRequested, PaymentCancelRequested
 from tests.histories.play import Gift, Organization, Play, is_accepted, pick
+from tests.histories.sandbox import RefusedByStripeError
 from tests.histories.step import Kind, Step, Table
 from tests.workers.bench import message
-from topics.registry import DONATIONS_REQUESTED
+from topics.registry import (
+    DONATIONS_REQUESTED,
+    PAYMENTS_ATTEMPT_REQUESTED,
+    PAYMENTS_CANCEL_REQUESTED,
+)
+from topics.topic import Topic
 
 #: Payment method -> how often it is used.
 METHODS = {
@@ -21,7 +29,19 @@ METHODS = {
     "pm_card_createMultipleDisputes": 0.5,
     "pm_card_chargeDeclined": 1.0,
     "pm_card_chargeDeclinedInsufficientFunds": 0.5,
+    "on the client": 3.0,
 }
+#: Debits of bank accounts by their only currency: processing for a minute or days, then perhaps no.
+DEBITS = {
+    "EUR": (
+        *("pm_success_de", "pm_successDelayed_de", "pm_failed_de", "pm_failedDelayed_de"),
+        *("pm_disputed_de", "pm_insufficientFunds_de"),
+    ),
+    "GBP": ("pm_bacsDebit_success", "pm_bacsDebit_insufficientFunds"),
+    "USD": ("pm_usBankAccount_success", "pm_usBankAccount_insufficientFunds"),
+}
+#: What the platform takes of gifts, in hundredths of a percent.
+PLATFORM_FEES = (0, 0, 0, 150, 500)
 #: Currency -> an amount (ISO minor units) that is well above Stripe's minimum, and its step.
 _AMOUNTS = {
     "EUR": (1000, 1),
@@ -51,7 +71,11 @@ async def give(play: Play, step: Step) -> str | None:
     amount = least + by * dice.randint(0, 9 * least // by)
     charged = amount + by * dice.randint(1, max(1, amount // 20 // by))
     covers_fee = dice.random() < 0.3
-    gift = Gift(f"g{step.number}", organization, fund, play.id("don"))
+    method = draw_method(dice, currency)
+    gift = Gift(
+        *(f"g{step.number}", organization, fund, play.id("don"), currency),
+        is_confirmed_here=method is not None,
+    )
     body = promise(
         play,
         gift,
@@ -59,14 +83,23 @@ async def give(play: Play, step: Step) -> str | None:
         charge_amount_minor=charged if covers_fee else amount,
         currency=currency,
         covers_fee=covers_fee,
-        payment_method=dice.choices(list(METHODS), list(METHODS.values()))[0],
+        payment_method=method,
         visibility=dice.choice(VISIBILITIES),
+        platform_fee_minor=amount * dice.choice(PLATFORM_FEES) // 10_000,
     )
     what = f"{body.charge_amount_minor} {currency}" + (", the fee covered," if covers_fee else "")
-    return (
-        f"gift {gift.tag}: {what} by {body.payment_method} for fund {fund.tag} ({settled}),"
-        f" {body.visibility}"
-    )
+    fee = f", {body.platform_fee_minor} of it the platform's" if body.platform_fee_minor else ""
+    means = body.payment_method or "what the donor confirms on the client"
+    where = f"for fund {fund.tag} ({settled}), {body.visibility}"
+    return f"gift {gift.tag}: {what} by {means} {where}{fee}"
+
+
+def draw_method(dice: Random, currency: str) -> str | None:
+    """A payment method that knows the currency; None: the donor confirms on the client."""
+    if currency in DEBITS and dice.random() < 0.2:
+        return dice.choice(DEBITS[currency])
+    method = dice.choices(list(METHODS), list(METHODS.values()))[0]
+    return None if method == "on the client" else method
 
 
 def promise(play: Play, gift: Gift, **values: Any) -> DonationRequested:
@@ -109,18 +142,18 @@ class Tagged(dict[str, Any]):
         return str(self["tag"])
 
 
-def waiting_for_donor(play: Play) -> list[Tagged]:
-    """Intents that wait for 3-D Secure."""
+def in_states(play: Play, *states: str) -> list[Tagged]:
+    """The intents of gifts in these states."""
     return [
         Tagged(body)
         for organization in play.organizations
         for body in intents(organization, play)
-        if body["status"] == "requires_action"
+        if body["status"] in states
     ]
 
 
 async def authenticate(play: Play, step: Step) -> str | None:
-    intent = pick(step.dice, waiting_for_donor(play))
+    intent = pick(step.dice, in_states(play, "requires_action"))
     if intent is None:
         return None
     outcome = "succeeded" if step.random("authenticate").random() < 0.7 else "failed"
@@ -129,8 +162,61 @@ async def authenticate(play: Play, step: Step) -> str | None:
     return f"the bank's question about gift {intent.tag} {outcome}"
 
 
+async def confirm(play: Play, step: Step) -> str | None:
+    """A donor confirms on the client: again, when the first card was declined."""
+    intent = pick(step.dice, in_states(play, "requires_payment_method", "requires_confirmation"))
+    if intent is None:
+        return None
+    method = draw_method(step.random("confirm"), intent["currency"].upper()) or "pm_card_visa"
+    path = f"/v1/payment_intents/{intent['id']}/confirm"
+    try:
+        await play.sandbox.ask("POST", path, intent["account"], payment_method=method)
+    except RefusedByStripeError:
+        return f"the donor of gift {intent.tag} confirms with {method}, in vain"
+    return f"the donor of gift {intent.tag} confirms with {method}"
+
+
+async def try_again(play: Play, step: Step) -> str | None:
+    """The edge is asked for another attempt at a gift that is not paid, as far as it knows."""
+    gift = pick(step.dice, await unpaid(play))
+    if gift is None:
+        return None
+    # An intent that was made for the client allows redirects: confirming it here needs an address.
+    method = draw_method(step.random("again"), gift.currency) if gift.is_confirmed_here else None
+    body = PaymentAttemptRequested(
+        donation=gift.donation, payment_method=method, requested_by=play.id("key")
+    )
+    _command(play, gift, PAYMENTS_ATTEMPT_REQUESTED, body)
+    return f"another attempt at gift {gift.tag} by {method or 'the client'}"
+
+
+async def give_up(play: Play, step: Step) -> str | None:
+    gift = pick(step.dice, await unpaid(play))
+    if gift is None:
+        return None
+    body = PaymentCancelRequested(donation=gift.donation, reason="canceled")
+    _command(play, gift, PAYMENTS_CANCEL_REQUESTED, body)
+    return f"gift {gift.tag} is cancelled here"
+
+
+async def unpaid(play: Play) -> list[Gift]:
+    """The gifts that the edge knows as failed or waiting for the donor."""
+    rows = await play.machinery.connection.fetch(
+        "SELECT id FROM donations.donations WHERE organization = ANY ($1)"
+        " AND status IN ('failed', 'requires_action')",
+        play.ids(),
+    )
+    known = {row["id"] for row in rows}
+    return [gift for gift in play.gifts if gift.donation in known]
+
+
+def _command(play: Play, gift: Gift, topic: Topic[BodyT], body: BodyT) -> None:
+    now = play.machinery.now()
+    play.machinery.send(message(topic, gift.organization.id, body, time=now))
+
+
 async def cancel(play: Play, step: Step) -> str | None:
-    intent = pick(step.dice, waiting_for_donor(play))
+    intent = pick(step.dice, in_states(play, "requires_action", "requires_payment_method"))
     if intent is None:
         return None
     path = f"/v1/payment_intents/{intent['id']}/cancel"
@@ -164,6 +250,9 @@ async def sell(play: Play, step: Step) -> str | None:
 GIVING: Table = {
     "give": Kind(30, give),
     "authenticate": Kind(5, authenticate),
+    "confirm": Kind(5, confirm),
+    "try again": Kind(3, try_again),
+    "give up": Kind(1, give_up),
     "cancel": Kind(1, cancel),
     "sell": Kind(1.5, sell),
 }

@@ -97,7 +97,6 @@ async def play(
         trace = "".join(traceback.format_exception(error, limit=-6))
         report.findings = [Finding(f"crash {type(error).__name__}", trace)]
     finally:
-        await machinery.abandon()
         await played.close()
     return report
 

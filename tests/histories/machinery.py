@@ -139,8 +139,16 @@ class Machinery:
         await self.relay()
         return any(found)
 
-    async def abandon(self) -> None:
+    async def set_clock(self) -> None:
+        """Let the database's business clock say what Stripe's says."""
+        await self.connection.execute(
+            "UPDATE sandbox.business_clock SET ahead = greatest($1 - clock_timestamp(), '0')",
+            self.now(),
+        )
+
+    async def abandon(self, organizations: Sequence[str]) -> None:
         """Forget what a history left undone, so that the next one begins with nothing."""
+        await self.reconciling.forget(self.connection, organizations)
         for consumer in self.consumers:
             consumer.heap.clear()
         self.writing.clear()

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import asyncpg
 
@@ -15,7 +15,7 @@ from edge.webhooks.reception import Reception
 from tests.histories.consumers import Consumer
 from tests.histories.machinery import Machinery
 from tests.histories.reconciling import Reconciling
-from tests.histories.sandbox import KEY, in_process
+from tests.histories.sandbox import HOST, KEY, in_process
 from tests.workers.bench import Bench, new
 from tests.workers.ledger_stand import genesis
 from topics.sessions import leave_as_is
@@ -25,6 +25,7 @@ from workers.fees.worker import WORKER as FEES
 from workers.gateways.database import open_pool
 from workers.gateways.stripe_gateway import open_stripe
 from workers.gateways.stripe_listing import Listing
+from workers.payments import resources as payments_resources
 from workers.payments.worker import WORKER as PAYMENTS
 from workers.payouts.worker import WORKER as PAYOUTS
 from workers.payouts.worker import open_payouts
@@ -45,8 +46,15 @@ async def machinery(bench: Bench, scratch: Path) -> AsyncIterator[Machinery]:
     key_file.write_text(MASTER_KEY.hex() + "\n")
     key_file.chmod(0o600)
     async with AsyncExitStack() as stack:
+        stack.enter_context(patch.object(payments_resources, "sweep_for_ever", _never))
         made = Machinery(bench, stack.enter_context(in_process()))
-        settings = {"AMPLY_STRIPE_KEY": KEY, "AMPLY_MASTER_KEY": str(key_file)}
+        settings = {
+            "AMPLY_STRIPE_KEY": KEY,
+            "AMPLY_MASTER_KEY": str(key_file),
+            "AMPLY_STRIPE": HOST,
+            "AMPLY_URL": "http://edge.test",
+            "AMPLY_ENVIRONMENT": "test",
+        }
         for worker in WORKERS:
             dsn = bench.role_dsn(worker.name)
             pool = await stack.enter_async_context(
@@ -70,24 +78,15 @@ async def machinery(bench: Bench, scratch: Path) -> AsyncIterator[Machinery]:
         yield made
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Stands where payouts has its business clock."""
-
-    made: Machinery
-
-    async def now(self, _: object) -> datetime:
-        return self.made.now()
-
-
 def _on_clock(resources: Any, made: Machinery) -> Any:
-    """Resources that ask the history's clock for the business time."""
-    names = {one.name for one in fields(resources)}
-    if "now" in names:
+    """Resources that go by the history's clock where they would go by the real one."""
+    if any(one.name == "now" for one in fields(resources)):
         resources = replace(resources, now=made.now)
-    if "clock" in names:
-        resources = replace(resources, clock=Clock(made))
     return resources
+
+
+async def _never(*_: object) -> None:
+    """Stands where a worker has rounds by the real clock; histories make them."""
 
 
 async def _reconciling(
@@ -96,8 +95,11 @@ async def _reconciling(
     own = {**settings, "AMPLY_POSTGRES": bench.role_dsn("reconciliation")}
     pool = await stack.enter_async_context(open_pool(own))
     gateway = await stack.enter_async_context(open_stripe(own, "reconciliation"))
-    payouts = next(one.resources for one in made.consumers if one.worker is PAYOUTS)
-    return Reconciling(Resources(pool, Listing(gateway, 0.0)), payouts)
+    payments, payouts = (
+        next(one.resources for one in made.consumers if one.worker is worker)
+        for worker in (PAYMENTS, PAYOUTS)
+    )
+    return Reconciling(Resources(pool, Listing(gateway, 0.0)), payments, payouts)
 
 
 async def _open_edge(stack: AsyncExitStack, bench: Bench, made: Machinery) -> None:
@@ -112,4 +114,6 @@ async def _open_edge(stack: AsyncExitStack, bench: Bench, made: Machinery) -> No
     stack.push_async_callback(made.reception.close)
     made.connection = await asyncpg.connect(bench.dsn)
     stack.push_async_callback(made.connection.close)
+    # Each history begins today, whatever day the last one reached.
+    await made.connection.execute("ALTER TABLE sandbox.business_clock DISABLE TRIGGER check_clock")
     await made.connection.add_listener("edge_directory", lambda *_: made.directory.forget())

@@ -67,6 +67,8 @@ class Gift:
     organization: Organization
     fund: Fund
     donation: str
+    currency: str
+    is_confirmed_here: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Play:
     async def begin(self) -> None:
         """An empty Stripe that tells us of everything."""
         self.machinery.use(self.sandbox)
+        await self.machinery.set_clock()
         await self.sandbox.ask(
             "POST",
             "/v1/webhook_endpoints",
@@ -150,8 +153,12 @@ class Play:
     async def advance(self, span: timedelta) -> None:
         """Let time pass at Stripe and here."""
         await self.sandbox.control("clock", advance_s=int(span.total_seconds()))
-        ids = [organization.id for organization in self.organizations]
-        await self.machinery.reconciling.age(self.machinery.connection, ids, span)
+        await self.machinery.reconciling.age(self.machinery.connection, self.ids(), span)
+        await self.machinery.set_clock()
+
+    def ids(self) -> list[str]:
+        """The organizations' ids."""
+        return [organization.id for organization in self.organizations]
 
     def accounts(self) -> list[Account]:
         """All accounts, as reconciliation knows them."""
@@ -182,7 +189,8 @@ class Play:
         return bool(arriving)
 
     async def close(self) -> None:
-        """Give Stripe's memory back."""
+        """Leave nothing to the next history."""
+        await self.machinery.abandon(self.ids())
         self.sandbox.close()
 
 

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Any
 
 from workers.gateways.stripe_listing import UnreachableError
+from workers.payments import expiry
+from workers.payments.resources import Payments
 from workers.payouts import rounds
 from workers.payouts.job import pay_out_organization
 from workers.payouts.looking import Payouts
@@ -26,21 +28,29 @@ DUE = (
     ("reconciliation.stuck", "look_after"),
     ("reconciliation.differences", "look_after"),
 )
+#: What rounds would come back to in the next history.
+FORGET = (
+    "UPDATE payments.attempts SET expires_at = NULL WHERE organization = ANY ($1)",
+    "UPDATE payouts.payouts SET next_look_at = NULL WHERE organization = ANY ($1)",
+    "DELETE FROM reconciliation.stuck WHERE organization = ANY ($1)",
+)
 
 
 class Reconciling:
     """The rounds that no message starts."""
 
-    def __init__(self, resources: Resources, payouts: Payouts) -> None:
+    def __init__(self, resources: Resources, payments: Payments, payouts: Payouts) -> None:
         self._resources = resources
+        self._payments = payments
         self._payouts = payouts
 
     async def sweep(self, accounts: Sequence[Account]) -> None:
-        """Undelivered events, what is stuck, payouts that wait."""
+        """Undelivered events, what is stuck, gifts unpaid too long, payouts that are due."""
         for account in accounts:
             with suppress(UnreachableError, Transient, Refused):
                 await sweep(self._resources, account)
         await look_at_stuck(self._resources, accounts)
+        await expiry.sweep(self._payments.pool, self._payments.expiry)
         await self._pay_out({account.organization for account in accounts})
         await rounds.look_again(self._payouts)
 
@@ -70,3 +80,8 @@ class Reconciling:
                 span,
                 list(organizations),
             )
+
+    async def forget(self, connection: Any, organizations: Sequence[str]) -> None:
+        """Let nothing of these organizations ever be due."""
+        for statement in FORGET:
+            await connection.execute(statement, list(organizations))

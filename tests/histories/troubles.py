@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from tests.histories.play import COUNTRIES, Play
+from tests.histories.play import COUNTRIES, Play, pick
 from tests.histories.step import Kind, Step, Table
 
 #: What Stripe does to some of the next requests. `drop`: the work is done, the answer is lost.
@@ -69,7 +69,42 @@ async def compare(play: Play, step: Step) -> str | None:
     return "every account is compared with the ledger"
 
 
+async def restrict(play: Play, step: Step) -> str | None:
+    """Stripe takes charges or payouts away from an account, or gives everything back."""
+    organization = pick(step.dice, play.organizations)
+    if organization is None:
+        return None
+    given = step.random("restrict").choice(
+        (
+            {"charges_enabled": True, "payouts_enabled": True},
+            {"charges_enabled": True, "payouts_enabled": True},
+            {"charges_enabled": False},
+            {"payouts_enabled": False},
+        )
+    )
+    await play.sandbox.control(f"accounts/{organization.account}", **given)
+    return f"Stripe changes the account of {organization.tag}: {given}"
+
+
+async def price(play: Play, step: Step) -> str | None:
+    """Stripe gives an account prices of its own, with tax and the networks' costs apart."""
+    organization = pick(step.dice, play.organizations)
+    if organization is None:
+        return None
+    dice = step.random("price")
+    given = {
+        "basis_points": dice.randint(50, 300),
+        "fixed": dice.randint(0, 30),
+        "tax_basis_points": dice.choice((0, 1900, 2000)),
+        "passthrough_basis_points": dice.choice((0, 20)),
+    }
+    await play.sandbox.control(f"accounts/{organization.account}/pricing", **given)
+    return f"Stripe's prices for {organization.tag}: {given}"
+
+
 TROUBLES: Table = {
+    "restrict": Kind(1.5, restrict),
+    "price": Kind(0.7, price),
     "make rounds": Kind(3, make_rounds),
     "compare": Kind(0.5, compare),
     "found": Kind(1, found),
