@@ -64,9 +64,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         wait(days=6),
     ),
     "sepa-failed": _story(
-        "a bank debit that the bank refuses after five days",
+        "a bank debit that the bank refuses after five days; another gift is paid out",
         give(method="pm_failedDelayed_de", currency="eur"),
         wait(days=6),
+        give("gift 2"),
+        pay_out(),
     ),
     "sepa-returned": _story(
         "a bank debit that settles and is returned",
