@@ -27,6 +27,14 @@ def use_payment_method(call: Call, name: str) -> Body:
     return found
 
 
+def retrieve_method(call: Call) -> Body:
+    """Show a payment method; under a test name, one of that kind."""
+    name = call.ids[0]
+    if name in instruments.BY_NAME:
+        return bodies.payment_method(instruments.BY_NAME[name], call.now)
+    return call.load("payment_method", name, "payment_method")
+
+
 def new_method(call: Call, instrument: Instrument) -> Body:
     """Store a payment method for a test instrument."""
     method = bodies.payment_method(instrument, call.now)

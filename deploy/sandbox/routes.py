@@ -3,6 +3,7 @@
 from deploy.sandbox import (
     application_fees,
     balance,
+    charging,
     disputes,
     events,
     lists,
@@ -82,7 +83,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         ),
     ),
     ("GET", "/v1/payment_methods/{}"): Route(
-        "payment_method", _retrieve("payment_method", "payment_method"), shapes.NOTHING
+        "payment_method", charging.retrieve_method, shapes.NOTHING
     ),
     ("GET", "/v1/charges"): Route(
         "charge", lists.charges, Shape(lists.DATED_PARAMETERS | {"payment_intent": text()}), True
