@@ -2,13 +2,17 @@
 
 import os
 import shlex
+import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
 
-console = Console(highlight=False)
+#: Where no terminal says how wide it is, tables are wide enough for whole ids.
+WIDTH_ELSEWHERE: Final = 200
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
 errors = Console(stderr=True, highlight=False)
 
 DataOption = Annotated[
