@@ -9,10 +9,11 @@ comes back into this one: then the movements that it carried are meant, with the
 
 Stripe cannot itemise a manual payout: the oldest money leaves first. What lowered the balance
 before the payout (refunds, disputes, fees) is in it whole; the income that this and the payout
-need is taken from the oldest on, of the last one a part.
+need is taken from the oldest on, of the last one a part. A payout of all income and more than the
+balance, since what lowers it is not due yet, carries of that the oldest, and leaves the rest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
@@ -76,15 +77,25 @@ def first_in_first_out(open_: Iterable[Open], total_minor: int) -> list[Part]:
             open_, key=lambda one: (one.occurred_at, one.part.balance_transaction, one.part.fund)
         )
     ]
-    taken = [part for part in ordered if part.amount_minor < 0]
-    needed = total_minor - sum(part.amount_minor for part in taken)
-    for part in ordered:
-        if part.amount_minor <= 0 or needed == 0:
-            continue
-        amount = min(part.amount_minor, needed)
-        taken.append(replace(part, amount_minor=amount))
-        needed -= amount
+    lowering = [part for part in ordered if part.amount_minor < 0]
+    income = [part for part in ordered if part.amount_minor > 0]
+    if sum(part.amount_minor for part in ordered) < total_minor:
+        taken = income
+        taken += _up_to(lowering, total_minor - sum(part.amount_minor for part in income))
+    else:
+        taken = lowering
+        taken += _up_to(income, total_minor - sum(part.amount_minor for part in lowering))
     return _checked(taken, total_minor)
+
+
+def _up_to(parts: Iterable[Part], needed_minor: int) -> Iterator[Part]:
+    """The first of the parts, which all have one sign, of the last one as much as is needed."""
+    for part in parts:
+        if part.amount_minor * needed_minor <= 0:
+            return
+        amount = min(part.amount_minor, needed_minor, key=abs)
+        yield replace(part, amount_minor=amount)
+        needed_minor -= amount
 
 
 def merge(parts: Iterable[Part]) -> list[Part]:

@@ -54,6 +54,22 @@ def test_what_lowered_the_balance_is_in_the_payout_whole() -> None:
     assert splitting.shares(taken) == {"a": 600, "b": 300, "c": -100}
 
 
+def test_a_payout_beyond_the_balance_leaves_of_what_is_due_later_the_newest_for_the_next() -> None:
+    unpaid = opened(
+        part("t1", "a", 600),
+        part("t2", "a", -500, "refund"),
+        part("t3", "b", -60, "refund"),
+        part("t4", "a", 500, "refund_failure"),
+    )
+    taken = splitting.first_in_first_out(unpaid, 570)
+    assert {each.balance_transaction: each.amount_minor for each in taken} == {
+        "t1": 600,
+        "t2": -500,
+        "t3": -30,
+        "t4": 500,
+    }
+
+
 def test_more_than_is_known_cannot_have_been_paid_out() -> None:
     with pytest.raises(DoesNotAddUpError):
         splitting.first_in_first_out(opened(part("t1", "a", 600)), 601)
@@ -89,10 +105,11 @@ def test_manual_payouts_sum_to_the_cent_and_carry_no_movement_twice(case: int) -
                     - taken[each.part.balance_transaction, each.part.fund]
                 )
             ]
-            balance = sum(each.part.amount_minor for each in unpaid)
-            if balance <= 0:
+            income = sum(max(each.part.amount_minor, 0) for each in unpaid)
+            if income == 0:
                 continue
-            total = chance.randint(1, balance)
+            # More than the balance too: what lowers it may be due later than what is paid out.
+            total = chance.randint(1, income)
             parts = splitting.first_in_first_out(chance.sample(unpaid, len(unpaid)), total)
             assert sum(each.amount_minor for each in parts) == total
             assert sum(splitting.shares(parts).values()) == total
