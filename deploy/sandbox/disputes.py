@@ -12,6 +12,7 @@ from deploy.sandbox.calls import Call
 from deploy.sandbox.errors import StripeError
 from deploy.sandbox.identifiers import new_id
 from deploy.sandbox.metadata import merged
+from deploy.sandbox.money import CURRENCIES
 from deploy.sandbox.query import Query
 from deploy.sandbox.store import Body
 
@@ -194,6 +195,7 @@ def _dispute_of_card(call: Call) -> None:
     if disputed is None:
         return
     part = charge["amount_captured"] // disputed.count
+    part -= part % CURRENCIES[charge["currency"]].charge_multiple
     for _ in range(disputed.count):
         open_dispute(call, charge, Opened(part, disputed.reason, disputed.status))
 
