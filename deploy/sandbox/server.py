@@ -1,6 +1,7 @@
 """The HTTP side: authentication, versions, idempotency and faults around every call."""
 
 import asyncio
+import base64
 import hmac
 from dataclasses import dataclass, field
 
@@ -53,8 +54,8 @@ class Server:
 
         With `clients_too` a publishable key is one too; what it may ask is checked elsewhere.
         """
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not given:
+        given = _key_in(request.headers.get("Authorization", ""))
+        if not given:
             raise unauthorized(None)
         # Compared as bytes: str with anything but ASCII makes compare_digest raise.
         key = given.encode(errors="surrogateescape")
@@ -179,6 +180,19 @@ class Server:
             self._engine.keys.store(
                 call.account, key, exchange.path, exchange.pairs, answer, call.now
             )
+
+
+def _key_in(header: str) -> str:
+    """Return the key of a Bearer header, or the user name of HTTP Basic, as Stripe takes both."""
+    scheme, _, given = header.partition(" ")
+    if scheme == "Bearer":
+        return given
+    if scheme != "Basic":
+        return ""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[0]
+    except ValueError:  # No base64, or no UTF-8.
+        return ""
 
 
 async def _read_body(request: web.BaseRequest) -> bytes:

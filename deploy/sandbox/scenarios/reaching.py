@@ -20,7 +20,7 @@ class Stripe(Protocol):
     """The sandbox, with the rights of its key."""
 
     async def ask(
-        self, method: str, path: str, account: str | None = None, **parameters: Any
+        self, method: str, path: str, account: str | None = None, /, **parameters: Any
     ) -> Any:
         """One request, of the API (`/v1/...`, Stripe's form names) or the control API
         (`/_sandbox/...`, JSON); its body. RefusedError at a 4xx or 5xx.
@@ -34,7 +34,7 @@ class Client:
         self._session, self._url = session, url.rstrip("/")
 
     async def ask(
-        self, method: str, path: str, account: str | None = None, **parameters: Any
+        self, method: str, path: str, account: str | None = None, /, **parameters: Any
     ) -> Any:
         """One request; see `Stripe`."""
         headers = {"Stripe-Account": account} if account else {}

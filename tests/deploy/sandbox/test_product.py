@@ -1,5 +1,6 @@
 """The sandbox on its own: `amply sandbox serve`, its clock by command, ids by seed."""
 
+import json
 import os
 import re
 import signal
@@ -119,7 +120,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_readme_says_how_to_start_pay_and_be_paid_out(tmp_path: Path) -> None:
-    [serve, advance], [pay] = blocks("sh"), blocks("python")
+    [serve, advance], [pay], [curl] = blocks("sh"), blocks("python"), blocks("bash")
     port = str(free_port())
     folder = str(Path(sys.executable).parent)
     environment = ENVIRONMENT | {"PATH": f"{folder}:{os.environ['PATH']}"}
@@ -147,6 +148,15 @@ def test_the_readme_says_how_to_start_pay_and_be_paid_out(tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
         printed = done.stdout.splitlines()
         assert [printed[0], printed[-1]] == ["succeeded", "['paid']"]
+        by_curl = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", curl.replace("8421", port)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert json.loads(by_curl.stdout)["status"] == "succeeded", by_curl.stderr
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=20)

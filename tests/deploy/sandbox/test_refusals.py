@@ -93,6 +93,8 @@ async def test_wrong_key_unknown_account_and_unknown_path(shop: Shop, sandbox: S
     [
         ({}, b"amount=5", 401),
         ({"Authorization": "Bearer sk_test_caf\xe9"}, b"amount=5", 401),
+        ({"Authorization": "Basic sk_test"}, b"amount=5", 401),
+        ({"Authorization": "Basic c2tfdGVzdF9vdGhlcjo="}, b"amount=5", 401),
         ({"Authorization": f"Bearer {KEY}", "Stripe-Version": "2020-08-27"}, b"amount=5", 400),
         ({"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}, b"{}", 400),
         ({"Authorization": f"Bearer {KEY}"}, b"description=%FF%FE", 400),

@@ -56,7 +56,7 @@ class Stripe:
         self.sandbox = Sandbox()
 
     async def ask(
-        self, method: str, path: str, account: str | None = None, **parameters: Any
+        self, method: str, path: str, account: str | None = None, /, **parameters: Any
     ) -> Any:
         return await self.sandbox.ask(method, path, account, **parameters)
 

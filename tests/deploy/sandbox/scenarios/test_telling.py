@@ -25,7 +25,7 @@ class InProcess:
         self.sandbox = Sandbox()
 
     async def ask(
-        self, method: str, path: str, account: str | None = None, **parameters: Any
+        self, method: str, path: str, account: str | None = None, /, **parameters: Any
     ) -> Any:
         try:
             return await self.sandbox.ask(method, path, account, **parameters)
