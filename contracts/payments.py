@@ -16,6 +16,7 @@ FailureCode = Literal[
     "amount_too_small",
     "payment_method_not_accepted",
     "canceled",
+    "too_many_attempts",
 ]
 #: Tries to collect one gift count from 1.
 AttemptNumber = Annotated[int, Field(strict=True, ge=1)]

@@ -29,6 +29,17 @@ _PLAIN_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 _LEDGER: Final = ("AMPLY_LOG_ORIGIN",)
 _STRIPE_PACE: Final = ("AMPLY_STRIPE_CALLS_PER_S", "AMPLY_STRIPE_TIMEOUT_S")
 _STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY", *_STRIPE_PACE)
+_CARDS: Final = ("AMPLY_LIMIT_CARD_DECLINES_PER_HOUR",)
+_LIMITS: Final = (
+    "AMPLY_LIMIT_GIFTS_PER_ADDRESS_PER_MINUTE",
+    "AMPLY_LIMIT_GIFTS_PER_ORGANIZATION_PER_MINUTE",
+    "AMPLY_LIMIT_GIFTS_PER_MINUTE",
+    "AMPLY_LIMIT_DISPOSABLE_MAILS_PER_HOUR",
+    "AMPLY_LIMIT_EXEMPT_ADDRESSES",
+    "AMPLY_TRUSTED_PROXIES",
+    "AMPLY_DENIED_ADDRESSES",
+    "AMPLY_DISPOSABLE_DOMAINS",
+)
 _SPICEDB: Final = ("AMPLY_SPICEDB", "AMPLY_SPICEDB_TOKEN")
 
 #: Process -> module and arguments, database role, settings.
@@ -44,7 +55,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "payments",
         (
             *("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT"),
-            *("AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE),
+            *("AMPLY_PAYMENT_EXPIRY_HOURS", *_CARDS, *_STRIPE),
         ),
     ),
     "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
@@ -94,6 +105,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
             "AMPLY_STRIPE_PUBLISHABLE_KEY",
             "AMPLY_CURRENCIES",
             "AMPLY_URL",
+            *_LIMITS,
             *_LEDGER,
             *_SPICEDB,
         ),
@@ -104,7 +116,9 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
 ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
 
 #: Settings that have a default where they are read.
-OPTIONAL: Final = ("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE_PACE)
+OPTIONAL: Final = (
+    *("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE_PACE, *_LIMITS, *_CARDS),
+)
 
 #: The edge serves its health beside its API; every other process on a port of its own.
 WITH_HEALTH_PORT: Final = tuple(name for name in PROCESSES if name != "edge")

@@ -23,6 +23,8 @@ from edge.donations.steps import Steps
 from edge.exports.service import Exports
 from edge.health import Health
 from edge.ledger.service import MemberLedger
+from edge.limits import service as counting
+from edge.limits.service import DonationLimits
 from edge.payouts.service import PayoutBooks
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
@@ -76,12 +78,13 @@ def build_app(settings: Settings) -> web.Application:
     clock = BusinessClock(settings.environment)
     business_now = partial(clock.moment, database)
     members = (database, directory, authorization)
+    limits = DonationLimits(database, settings.limits, derive(key, counting.PURPOSE))
     service = DonationService(
-        *(directory, authorization, acceptance, health.is_backlogged, business_now),
+        *(directory, authorization, acceptance, limits, health.is_backlogged, business_now),
         settings.currencies,
     )
     donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
-    steps = Steps(acceptance, donations, health.is_backlogged)
+    steps = Steps(acceptance, donations, limits, health.is_backlogged)
     receipts = Receipts(database, donations, authorization, log, key, changes)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
@@ -96,7 +99,9 @@ def build_app(settings: Settings) -> web.Application:
     routes = Routes(
         accounts=AccountRoutes(authentication, accounts, fingerprint_key),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
-        donations=DonationRoutes(authentication, service, donations, steps, fingerprint_key),
+        donations=DonationRoutes(
+            authentication, service, donations, steps, limits, fingerprint_key
+        ),
         refunds=RefundRoutes(authentication, refunds, fingerprint_key),
         receipts=ReceiptRoutes(authentication, receipts),
         webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),
@@ -114,7 +119,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     for method, path, handler in table(routes):
         app.router.add_route(method, path, handler, expect_handler=server.meet_expectation)
-    parts: list[_Part] = [listener, service, reception, Tidying(database), health]
+    parts: list[_Part] = [listener, limits, service, reception, Tidying(database), health]
     _add_life(app, database, health, log, changes, parts)
     return app
 

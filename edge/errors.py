@@ -52,6 +52,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "permission_denied": ProblemKind(
         403, "This key may not do that there", "Ask the organization to permit it to your key."
     ),
+    "address_denied": ProblemKind(
+        403, "Nothing is taken from this address", "Ask the operators of this server."
+    ),
     "not_found": ProblemKind(404, "Nothing is there", "See /openapi.json for what there is."),
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
@@ -175,6 +178,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         422,
         "The Idempotency-Key belongs to another request",
         "Send the same request as before, or a new key for a new one.",
+    ),
+    "too_many_requests": ProblemKind(
+        429,
+        "Too many gifts are being made",
+        "Try again, with the same Idempotency-Key, after the seconds that Retry-After tells.",
     ),
     "internal": ProblemKind(
         500, "Something went wrong here", "Try again with the same Idempotency-Key; tell us the id."

@@ -61,6 +61,9 @@ _OF_STEPS: Final = (
     *_WITH_KEY,
 )
 
+#: What only whoever gives is told.
+_LIMITED: Final = ("address_denied", "too_many_requests")
+
 OPERATIONS: Final = (
     Operation(
         method="post",
@@ -94,6 +97,7 @@ OPERATIONS: Final = (
             "idempotency_key_reused",
             "permissions_unavailable",
             "backlog",
+            *_LIMITED,
             *_WITH_KEY,
         ),
     ),
@@ -120,7 +124,7 @@ OPERATIONS: Final = (
         scope="donations:write",
         parameters=(_DONATION, _IDEMPOTENCY_KEY),
         headers=("Location", "Idempotent-Replayed"),
-        problems=("donation_pending", *_OF_STEPS),
+        problems=("donation_pending", *_LIMITED, *_OF_STEPS),
     ),
     Operation(
         method="post",

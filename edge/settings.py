@@ -8,6 +8,8 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from contracts.money import EXPONENTS, STANDARD
+from edge.limits import settings as limit_settings
+from edge.limits.rules import Limits
 
 Environment = Literal["test", "live"]
 
@@ -42,6 +44,7 @@ class Settings:
     url: str
     currencies: frozenset[str] = STANDARD
     stripe_publishable_key: str | None = None
+    limits: Limits = field(default_factory=Limits)
     host: str = "127.0.0.1"
     port: int = 8420
     outbox_age_s_max: float = 30.0
@@ -70,6 +73,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         url=_url(environment),
         currencies=_currencies(environment),
         stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
+        limits=_limits(environment),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
     )
@@ -104,6 +108,13 @@ def _currencies(environment: Mapping[str, str]) -> frozenset[str]:
             f"AMPLY_CURRENCIES names {unknown[0]}, which Stripe does not charge in."
         )
     return named | STANDARD if "standard" in words or not words else named
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    try:
+        return limit_settings.load(environment)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from edge.donations.decisions import decide, visibility_of
 from edge.donations.models import DonationRequest
 from edge.errors import ProblemError
 from edge.group_commit import GroupCommit
+from edge.limits.service import DonationLimits
 
 #: What a repetition of an accepted request may run into, though it was accepted before.
 _ABOUT_STATE: Final = frozenset(
@@ -30,18 +31,23 @@ _ABOUT_STATE: Final = frozenset(
         "organization_unknown",
         "permission_denied",
         "permissions_unavailable",
+        "too_many_requests",
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request as it came: the key's owner, Idempotency-Key, fingerprint, parsed body."""
+    """A request as it came: the key's owner, Idempotency-Key, fingerprint, parsed body.
+
+    `client` is the address that it is counted under, None when it is under none.
+    """
 
     api_key: ApiKey
     idempotency_key: str
     fingerprint: bytes
     body: DonationRequest
+    client: str | None = None
 
     @property
     def request_key(self) -> RequestKey:
@@ -62,6 +68,7 @@ class DonationService:
         directory: Directory,
         authorization: Authorization,
         acceptance: Acceptance,
+        limits: DonationLimits,
         is_backlogged: Callable[[], bool],
         business_now: Callable[[], Awaitable[datetime]],
         currencies: Collection[str] = STANDARD,
@@ -69,6 +76,7 @@ class DonationService:
         self._directory = directory
         self._authorization = authorization
         self._acceptance = acceptance
+        self._limits = limits
         self._is_backlogged = is_backlogged
         self._business_now = business_now
         self._currencies = currencies
@@ -142,6 +150,8 @@ class DonationService:
             self._refusal(organization),
             may_be_stale=True,
         )
+        email = body.donor.email if body.donor else None
+        await self._limits.admit(submission.client, organization.id, email)
         fund = await self._fund(organization, body)
         now = datetime.now(UTC)
         is_delayed = visibility_of(organization, fund, body.donor) == "delayed_public"

@@ -19,6 +19,7 @@ from edge.donations.acceptance import Acceptance, Accepted
 from edge.donations.models import CLOSED, AttemptRequest
 from edge.donations.status import Donations, Seen
 from edge.errors import ProblemError
+from edge.limits.service import DonationLimits
 from edge.times import spell_time
 from topics import outbox
 from topics.registry import PAYMENTS_ATTEMPT_REQUESTED, PAYMENTS_CANCEL_REQUESTED
@@ -30,22 +31,31 @@ _PAID: Final = frozenset({"processing", "captured", "recorded"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks what of which gift: `route` with the gift in it is where the key is unique."""
+    """Who asks what of which gift: `route` with the gift in it is where the key is unique.
+
+    `client` is the address that it is counted under, None when it is under none.
+    """
 
     api_key: ApiKey
     idempotency_key: str
     fingerprint: bytes
     route: str
     donation: str
+    client: str | None = None
 
 
 class Steps:
     """Takes in what is asked of gifts, once per Idempotency-Key."""
 
     def __init__(
-        self, acceptance: Acceptance, donations: Donations, is_backlogged: Callable[[], bool]
+        self,
+        acceptance: Acceptance,
+        donations: Donations,
+        limits: DonationLimits,
+        is_backlogged: Callable[[], bool],
     ) -> None:
         self._acceptance = acceptance
+        self._limits = limits
         self._donations = donations
         self._is_backlogged = is_backlogged
 
@@ -56,6 +66,7 @@ class Steps:
         seen = await self._find(asked)
         if seen.status == "pending":
             raise ProblemError("donation_pending", headers={"Retry-After": "1"})
+        await self._limits.admit(asked.client, seen.organization)
         request = PaymentAttemptRequested(
             donation=asked.donation,
             payment_method=body.payment_method,

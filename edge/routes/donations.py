@@ -1,6 +1,7 @@
 """`/v1/donations`: make a gift, see what became of it, try again, cancel."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -23,6 +24,7 @@ from edge.http import (
     tagged,
     wait_preferred,
 )
+from edge.limits.service import DonationLimits
 
 BODY_BYTES_MAX: Final = 64 * 1024
 _DONATION: Final = re.compile(r"don_[0-7][0-9a-hjkmnp-tv-z]{25}")
@@ -37,16 +39,19 @@ class DonationRoutes:
         service: DonationService,
         donations: Donations,
         steps: Steps,
+        limits: DonationLimits,
         fingerprint_key: bytes,
     ) -> None:
         self._authentication = authentication
         self._service = service
         self._donations = donations
         self._steps = steps
+        self._limits = limits
         self._fingerprint_key = fingerprint_key
 
     async def create(self, request: web.Request) -> web.Response:
         """202 with the pending donation once it is durable."""
+        client = self._limits.client_of(request)
         api_key = await self._authentication.key_of(request, "donations:write")
         refuse_query(request)
         idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
@@ -56,6 +61,7 @@ class DonationRoutes:
         submission = Submission(
             api_key=api_key,
             idempotency_key=idempotency_key,
+            client=client,
             body=json_body.validate(DonationRequest, body),
             fingerprint=idempotency.fingerprint(
                 self._fingerprint_key, method, path, request.query_string, body
@@ -67,7 +73,9 @@ class DonationRoutes:
 
     async def attempt(self, request: web.Request) -> web.Response:
         """202 with the gift, once another attempt to collect it is sure to be made."""
+        client = self._limits.client_of(request)
         asked, body = await self._asked(request, "attempts")
+        asked = replace(asked, client=client)
         accepted = await self._steps.attempt(asked, json_body.validate(AttemptRequest, body))
         return _taken(request, accepted)
 

@@ -27,6 +27,7 @@ from workers.gateways.stripe_objects import (
     Intent,
     Missing,
     Unresolved,
+    read_declined_card,
     read_intent,
 )
 from workers.runtime.worker import Refused, Transient
@@ -217,7 +218,8 @@ def declined(error: stripe.StripeError) -> Declined:
     payment_intent = intent.get("id") if isinstance(intent, Mapping) else None
     if isinstance(error, stripe.CardError):
         decline_code = error_of(error).get("decline_code") or error.code
-        return Declined("card_declined", decline_code, payment_intent)
+        card = read_declined_card(error_of(error))
+        return Declined("card_declined", decline_code, payment_intent, card=card)
     if isinstance(error, stripe.PermissionError):
         return Declined("account_unavailable")
     parameter, code = error_of(error).get("param") or "", error.code or ""

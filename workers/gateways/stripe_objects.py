@@ -1,7 +1,7 @@
 """What we read of Stripe's objects, in our words: ISO minor units, UTC, upper-case currencies."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -54,6 +54,18 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclinedCard:
+    """A card that a charge was tried on in vain, at `at` (None: just now).
+
+    `fingerprint` is Stripe's name of the card's number, the same for all of a platform's accounts.
+    """
+
+    charge: str
+    fingerprint: str = field(repr=False)
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """A PaymentIntent. `donation` and `organization` are our metadata, None on somebody else's."""
 
@@ -67,6 +79,7 @@ class Intent:
     decline_code: str | None
     charge: Charge | None
     cancellation_reason: str | None = None
+    declined_card: DeclinedCard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,7 @@ class Declined:
     payment_intent: str | None = None
     minimum_minor: int | None = None
     minimum_currency: str | None = None
+    card: DeclinedCard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,8 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
     currency = body["currency"].upper()
     metadata = body.get("metadata") or {}
     error = body.get("last_payment_error") or {}
-    charge = body.get("latest_charge")
+    latest = body.get("latest_charge")
+    charge = _read_charge(latest) if isinstance(latest, Mapping) else None
     return Intent(
         id=body["id"],
         status=body["status"],
@@ -113,9 +128,22 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         organization=metadata.get("organization"),
         client_secret=body.get("client_secret"),
         decline_code=error.get("decline_code") or error.get("code"),
-        charge=_read_charge(charge) if isinstance(charge, Mapping) else None,
+        charge=charge,
         cancellation_reason=body.get("cancellation_reason"),
+        declined_card=read_declined_card(error, charge),
     )
+
+
+def read_declined_card(
+    error: Mapping[str, Any], charge: Charge | None = None
+) -> DeclinedCard | None:
+    """The card in an error about a payment; `charge` is the newest one, when it is known."""
+    method, tried = error.get("payment_method"), error.get("charge")
+    card = method.get("card") if isinstance(method, Mapping) else None
+    fingerprint = card.get("fingerprint") if isinstance(card, Mapping) else None
+    if not fingerprint or not isinstance(tried, str):
+        return None
+    return DeclinedCard(tried, fingerprint, charge.created if charge else None)
 
 
 def _read_charge(body: Mapping[str, Any]) -> Charge:

@@ -31,6 +31,7 @@ async def look_at_payment(message: Envelope[StripeEventReceived], payments: Paym
     if attempt is not None and attempt.state == "captured":
         return None
     intent = await payments.stripe.fetch_intent(event.account, event.object)
+    await payments.cards.note(intent)
     if attempt is None and isinstance(intent, Intent) and decisions.is_ours(intent):
         found = await store.attempt_of_donation(payments.pool, organization, str(intent.donation))
         verdict = decisions.judge(message, intent, found)

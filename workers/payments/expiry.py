@@ -13,6 +13,7 @@ from topics import outbox
 from topics.registry import PAYMENTS_CANCEL_REQUESTED
 from workers.gateways.database import Pool
 from workers.payments import store_turns
+from workers.payments.cards import Cards
 from workers.payments.store import Expiry
 
 _SENDER: Final = "payments"
@@ -21,11 +22,12 @@ _GIFTS_MAX: Final = 200
 _log = structlog.get_logger()
 
 
-async def sweep_for_ever(pool: Pool, expiry: Expiry) -> NoReturn:
-    """Sweep every half minute, also after a failure."""
+async def sweep_for_ever(pool: Pool, expiry: Expiry, cards: Cards) -> NoReturn:
+    """Sweep every half minute, also after a failure; forget old declines."""
     while True:
         try:
             await sweep(pool, expiry)
+            await cards.forget()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             _log.warning("expiry_sweep_failed", error=type(error).__name__)
         await asyncio.sleep(_EVERY_S)

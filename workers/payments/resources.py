@@ -17,6 +17,7 @@ from workers.gateways.grouping import Grouped
 from workers.gateways.stripe_gateway import StripeGateway, open_stripe
 from workers.gateways.stripe_objects import AccessRevoked, Declined, Intent, Unresolved
 from workers.payments import store
+from workers.payments.cards import Cards
 from workers.payments.decisions import Attempt, key_may_be_forgotten, search_is_current
 from workers.payments.expiry import sweep_for_ever
 from workers.payments.store import Expiry, Opened
@@ -41,6 +42,7 @@ class Payments:
     attempt_of_object: Grouped[tuple[str, str], Attempt | None]
     expiry: Expiry
     clock: BusinessClock
+    cards: Cards
     now: Callable[[], datetime] = _now
 
     async def charge(
@@ -97,8 +99,11 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
     master = secret_file(settings, "AMPLY_MASTER_KEY", "the file of the master key")
     hours = integer(settings, "AMPLY_PAYMENT_EXPIRY_HOURS", 24, least=1, most=24 * 365)
     is_live = settings.get("AMPLY_ENVIRONMENT") == "live"
+    name, usual = "AMPLY_LIMIT_CARD_DECLINES_PER_HOUR", 3 if is_live else 0
+    declines_max = integer(settings, name, usual, least=0, most=10_000)
     expiry = Expiry(timedelta(hours=hours), _now if is_live else lambda: None)
     async with open_pool(settings) as pool, open_stripe(settings, "payments") as gateway:
+        cards = Cards(pool, derive(master, "card-declines"), declines_max)
         payments = Payments(
             gateway,
             pool,
@@ -107,8 +112,9 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
             Grouped(partial(store.attempts_of_objects, pool)),
             expiry,
             BusinessClock(settings),
+            cards,
         )
-        sweeping = asyncio.create_task(sweep_for_ever(pool, expiry))
+        sweeping = asyncio.create_task(sweep_for_ever(pool, expiry, cards))
         try:
             yield payments
         finally:

@@ -39,17 +39,17 @@ OPEN: Final = """
         FROM asked AS a LEFT JOIN owners AS o ON o.id = a.organization
         ORDER BY a.organization, a.donation
         ON CONFLICT (organization, donation) DO NOTHING
-        RETURNING organization, donation, state, attempt, account, turn
+        RETURNING organization, donation, state, attempt, account, turn, true AS is_new
     ), stored AS (
         SELECT * FROM opened
         UNION ALL
-        SELECT a.organization, a.donation, s.state, s.attempt, s.account, s.turn
+        SELECT a.organization, a.donation, s.state, s.attempt, s.account, s.turn, false
         FROM asked AS a CROSS JOIN LATERAL (
             SELECT * FROM payments.attempts AS s
             WHERE s.organization = a.organization AND s.donation = a.donation OFFSET 0
         ) AS s
     )
-    SELECT s.organization, s.donation, s.state::text, s.attempt, s.account, s.turn,
+    SELECT s.organization, s.donation, s.state::text, s.attempt, s.account, s.turn, s.is_new,
         coalesce(o.usable, false) AS usable
     FROM stored AS s LEFT JOIN owners AS o ON o.id = s.organization
 """
@@ -140,7 +140,7 @@ class Expiry:
 class Opened:
     """An attempt that is about to call Stripe, and the account to call for.
 
-    `tried_again`: a later message began another attempt.
+    `tried_again`: a later message began another attempt; `is_new`: nobody called before.
     """
 
     state: State
@@ -148,6 +148,7 @@ class Opened:
     account: str | None
     usable: bool
     tried_again: bool = False
+    is_new: bool = False
 
 
 async def open_attempts(
@@ -172,6 +173,7 @@ async def open_attempts(
         (row["organization"], row["donation"]): Opened(
             *(row["state"], row["attempt"], row["account"], row["usable"]),
             tried_again=row["turn"] is not None,
+            is_new=row["is_new"],
         )
         for row in rows
     }

@@ -46,7 +46,10 @@ ASKED: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """A gift with its newest attempt. `usable`: the account it began on may be charged now."""
+    """A gift with its newest attempt. `usable`: the account it began on may be charged now.
+
+    `is_new`: the attempt was begun just now, so that nobody called for it before.
+    """
 
     state: State
     attempt: int
@@ -55,6 +58,7 @@ class Gift:
     payment_intent: str | None
     request: DonationRequested
     usable: bool
+    is_new: bool = False
 
 
 async def begin_turn(
@@ -72,8 +76,9 @@ async def begin_turn(
     gift's `turn` is.
     """
     async with tenant(pool, organization) as connection:
-        await connection.execute(BEGIN, organization, donation, turn, on_client, now)
-        return _gift(await connection.fetchrow(FIND, organization, donation))
+        begun = await connection.execute(BEGIN, organization, donation, turn, on_client, now)
+        found = await connection.fetchrow(FIND, organization, donation)
+        return _gift(found, is_new=begun == "UPDATE 1")
 
 
 async def find_gift(pool: Pool, organization: str, donation: str) -> Gift | None:
@@ -82,11 +87,11 @@ async def find_gift(pool: Pool, organization: str, donation: str) -> Gift | None
         return _gift(await connection.fetchrow(FIND, organization, donation))
 
 
-def _gift(row: Any) -> Gift | None:
+def _gift(row: Any, *, is_new: bool = False) -> Gift | None:
     if row is None:
         return None
     request = DonationRequested.model_validate_json(row["request"], extra="ignore")
-    return Gift(**{**row, "request": request})
+    return Gift(**{**row, "request": request}, is_new=is_new)
 
 
 async def default_fund(pool: Pool, organization: str, currency: str) -> str | None:

@@ -34,6 +34,7 @@ async def try_again(message: Envelope[PaymentAttemptRequested], payments: Paymen
     if gift.turn != message.id:
         raise Transient("another attempt is under way, and its outcome decides")
     answer = await _collect(message, gift, payments)
+    await payments.cards.note(answer)
     reach("payments.answered")
     seal = payments.sealer(asked.donation)
     progress = decisions.progress(answer, seal, on_client=on_client)
@@ -47,6 +48,8 @@ async def _collect(
     method = message.body.payment_method
     if gift.account is None or not gift.usable:
         return Declined("account_unavailable", payment_intent=gift.payment_intent)
+    if gift.is_new and await payments.cards.refuses(payments.stripe, gift.account, method):
+        return Declined("too_many_attempts", payment_intent=gift.payment_intent)
     if gift.payment_intent is None:
         return await payments.charge(gift.account, gift.attempt, message, gift.request, method)
     answer: Intent | Declined | Missing | AccessRevoked

@@ -26,9 +26,15 @@ async def charge(message: Envelope[DonationRequested], payments: Payments) -> Pr
     on_client = gift.payment_method is None
     if opened.account is None or not opened.usable:
         return decisions.progress(Declined("account_unavailable"), seal, on_client=on_client)
+    # Only before the first call: after it the money may have been taken.
+    if opened.is_new and await payments.cards.refuses(
+        payments.stripe, opened.account, gift.payment_method
+    ):
+        return decisions.progress(Declined("too_many_attempts"), seal, on_client=on_client)
     answer = await payments.charge(
         opened.account, opened.attempt, message, gift, gift.payment_method
     )
+    await payments.cards.note(answer)
     reach("payments.answered")
     return decisions.progress(answer, seal, on_client=on_client)
 

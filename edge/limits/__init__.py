@@ -1,0 +1,1 @@
+"""How often something may be asked for: rules, counts shared by all edges, clients' addresses."""
