@@ -58,7 +58,7 @@ async def machinery(bench: Bench, scratch: Path) -> AsyncIterator[Machinery]:
         for worker in WORKERS:
             dsn = bench.role_dsn(worker.name)
             pool = await stack.enter_async_context(
-                asyncpg.create_pool(dsn, min_size=1, max_size=8, reset=leave_as_is)
+                asyncpg.create_pool(dsn, min_size=1, max_size=2, reset=leave_as_is)
             )
             opening = RESOURCES.get(worker.name, worker.resources)
             resources: Any = None
