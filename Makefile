@@ -23,10 +23,11 @@ format: .venv/development
 benchmark: .venv/development
 	.venv/bin/python -m tests.benchmarks $(FIGURES)
 
-# The generated files that are committed: schemas, AsyncAPI, OpenAPI.
+# The generated files that are committed: schemas, AsyncAPI, OpenAPI, the sandbox's tables.
 generate: .venv/development
 	.venv/bin/python -m deploy.schemas
 	.venv/bin/python -m edge.openapi
+	.venv/bin/python -m deploy.sandbox.readme
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Amply needs Python 3.11 or newer; set PYTHON=…") if sys.version_info < (3, 11) else None'

@@ -1,13 +1,12 @@
 """Faults by the names that people say: what each does, how often, by API and by command."""
 
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
 
-from deploy.sandbox.named_faults import NAMED, row_of, table
+from deploy.sandbox.named_faults import NAMED, row_of
 from tests.deploy.sandbox.harness import KEY, ROOT, Receiver, Sandbox, Shop
 from tests.deploy.sandbox.test_product import AMPLY, ENVIRONMENT
 
@@ -188,8 +187,3 @@ def test_the_command_sets_lists_and_clears_faults(sandbox: Sandbox) -> None:
     status, _, said = amply("fault", "gremlins")
     assert status == 1
     assert all(name in said.replace("\n", " ") for name in NAMED)
-
-
-def test_the_readme_has_the_table_of_faults() -> None:
-    text = (Path(ROOT) / "deploy" / "sandbox" / "README.md").read_text()
-    assert "\n".join(table()) in text, "\n".join(table())

@@ -15,6 +15,7 @@ import stripe
 import typer
 
 from deploy.cli.sandbox import _seconds
+from deploy.sandbox import readme
 from tests.deploy.sandbox.harness import API_VERSION, ROOT, Sandbox, Shop, free_port
 
 AMPLY = (sys.executable, "-c", "from deploy.cli import main; main()", "sandbox")
@@ -160,3 +161,8 @@ def test_the_readme_says_how_to_start_pay_and_be_paid_out(tmp_path: Path) -> Non
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=20)
+
+
+def test_the_readme_has_the_tables_of_the_code() -> None:
+    text = readme.README.read_text()
+    assert text == readme.current(text), "make generate"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,8 @@ from deploy.sandbox.scenarios import playing
 from deploy.sandbox.scenarios.playing import Told, open_account, play
 from deploy.sandbox.scenarios.reaching import RefusedError
 from deploy.sandbox.scenarios.story import DirectGiver
-from deploy.sandbox.scenarios.table import SCENARIOS, table
+from deploy.sandbox.scenarios.table import SCENARIOS
 from tests.histories.sandbox import HOST, RefusedByStripeError, Sandbox, in_process
-
-README = Path(__file__).parents[4] / "deploy" / "sandbox" / "README.md"
 
 
 class InProcess:
@@ -123,7 +120,3 @@ async def test_a_story_is_told_in_words_and_figures(stripe: InProcess) -> None:
         "= Expenses:ProcessorFees            EUR 0.44",
         "= Income:Donations                EUR -12.50",
     ]
-
-
-def test_the_readme_has_the_table_of_scenarios() -> None:
-    assert "\n".join(table()) in README.read_text(), "\n".join(table())
