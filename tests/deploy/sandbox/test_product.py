@@ -70,6 +70,25 @@ async def test_serve_prints_what_a_stranger_needs_and_its_clock_obeys(
     assert amply("clock", "advance", "soon", "--data", str(data)).returncode == 2
 
 
+def test_a_story_is_told_as_text_and_for_programs_the_same_for_a_seed(
+    served: tuple[Path, str],
+) -> None:
+    data = str(served[0])
+    first = amply("trigger", "negative-balance", "--seed", "3", "--data", data)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.startswith("negative-balance, seed 3: ")
+    assert "nothing can be paid out" in first.stdout
+    assert (
+        amply("trigger", "negative-balance", "--seed", "3", "--data", data).stdout == first.stdout
+    )
+    told = json.loads(amply("trigger", "donation", "--json", "--data", data).stdout)
+    assert [entry["kind"] for entry in told["entries"]] == ["donation", "payout"]
+    assert told["balances"]["Assets:Bank"]["EUR"] > 0
+    unknown = amply("trigger", "miracle", "--data", data)
+    assert unknown.returncode == 2
+    assert "negative-balance" in unknown.stderr
+
+
 def test_advance_says_where_no_sandbox_runs(tmp_path: Path) -> None:
     answer = amply("clock", "advance", "3d", "--data", str(tmp_path))
     assert answer.returncode == 2
