@@ -21,6 +21,7 @@ from workers import gateways
 from workers.gateways import (
     stripe_accounts,
     stripe_balance,
+    stripe_cards,
     stripe_charges,
     stripe_disputes,
     stripe_payments,
@@ -140,6 +141,9 @@ CALLS: dict[str, list[Call]] = {
         lambda g: stripe_balance.fetch_origin(g, ACCOUNT, "re_1"),
         lambda g: stripe_balance.fetch_origin(g, ACCOUNT, "du_1"),
     ],
+    "stripe_cards.fetch_fingerprint": [
+        lambda g: stripe_cards.fetch_fingerprint(g, ACCOUNT, "pm_1")
+    ],
     "stripe_charges.fetch_charge": [lambda g: stripe_charges.fetch_charge(g, ACCOUNT, "ch_1")],
     "stripe_disputes.fetch_dispute": [lambda g: stripe_disputes.fetch_dispute(g, ACCOUNT, "du_1")],
     "stripe_disputes.list_disputes": [lambda g: stripe_disputes.list_disputes(g, ACCOUNT, "ch_1")],
@@ -190,6 +194,8 @@ def asking() -> Iterator[str]:
         if not module.name.startswith("stripe_"):
             continue
         found = import_module(f"{gateways.__name__}.{module.name}")
+        if "ask(" not in inspect.getsource(found):
+            continue
         for name, thing in vars(found).items():
             if name.startswith("_") or getattr(thing, "__module__", "") != found.__name__:
                 continue
@@ -204,7 +210,7 @@ def asking() -> Iterator[str]:
 
 
 def test_each_function_that_asks_stripe_is_called_here() -> None:
-    assert sorted(asking()) == sorted([*CALLS, *NO_REQUESTS]), "give it a row in CALLS"
+    assert set(asking()) ^ {*CALLS, *NO_REQUESTS} == set(), "give it a row in CALLS, or take it out"
 
 
 @pytest.fixture(scope="module")
