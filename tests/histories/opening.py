@@ -13,6 +13,7 @@ from edge.database.pool import Database
 from edge.directory.directory import Directory
 from edge.webhooks.reception import Reception
 from tests.histories.consumers import Consumer
+from tests.histories.leisure import at_leisure
 from tests.histories.machinery import Machinery
 from tests.histories.reconciling import Reconciling
 from tests.histories.sandbox import HOST, KEY, in_process
@@ -80,6 +81,7 @@ async def machinery(bench: Bench, scratch: Path) -> AsyncIterator[Machinery]:
 
 def _on_clock(resources: Any, made: Machinery) -> Any:
     """Resources that go by the history's clock where they would go by the real one."""
+    resources = replace(resources, stripe=at_leisure(resources.stripe))
     if any(one.name == "now" for one in fields(resources)):
         resources = replace(resources, now=made.now)
     return resources
@@ -99,7 +101,7 @@ async def _reconciling(
         next(one.resources for one in made.consumers if one.worker is worker)
         for worker in (PAYMENTS, PAYOUTS)
     )
-    return Reconciling(Resources(pool, Listing(gateway, 0.0)), payments, payouts)
+    return Reconciling(Resources(pool, Listing(at_leisure(gateway), 0.0)), payments, payouts)
 
 
 async def _open_edge(stack: AsyncExitStack, bench: Bench, made: Machinery) -> None:

@@ -19,6 +19,7 @@ from contracts.message import Envelope
 from ledger.entry import Composer
 from ledger.store import pen, waiting
 from tests.histories.ledger import Entry, read_balances, read_entries
+from tests.histories.leisure import at_leisure
 from tests.histories.sandbox import KEY, NOW_S, Sandbox, in_process
 from tests.histories.trouble import Weather
 from tests.ledger.making import ORIGIN
@@ -189,6 +190,7 @@ async def calm(bench: Bench, key_file: Path) -> AsyncIterator[Calm]:
             if opening is not None:
                 own = opening({**settings, "AMPLY_POSTGRES": dsn})
                 resources = await stack.enter_async_context(own)
+                resources = replace(resources, stripe=at_leisure(resources.stripe))
             if worker is PAYMENTS:
                 resources = replace(resources, now=made.now)
             made.hands[worker.name] = Hand.of(worker, pool, resources)
