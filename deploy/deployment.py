@@ -55,7 +55,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "payments",
         (
             *("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT"),
-            *("AMPLY_PAYMENT_EXPIRY_HOURS", *_CARDS, *_STRIPE),
+            *("AMPLY_PAYMENT_EXPIRY_HOURS", "AMPLY_RETURN_URL", "AMPLY_URL", *_CARDS, *_STRIPE),
         ),
     ),
     "fees": (("workers", "fees"), "fees", ("AMPLY_KAFKA",)),
@@ -117,7 +117,8 @@ ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
 
 #: Settings that have a default where they are read.
 OPTIONAL: Final = (
-    *("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", *_STRIPE_PACE, *_LIMITS, *_CARDS),
+    *("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", "AMPLY_RETURN_URL"),
+    *(*_STRIPE_PACE, *_LIMITS, *_CARDS),
 )
 
 #: The edge serves its health beside its API; every other process on a port of its own.

@@ -74,7 +74,6 @@ async def give(play: Play, step: Step) -> str | None:
     method = draw_method(dice, currency)
     gift = Gift(
         *(f"g{step.number}", organization, fund, play.id("don"), currency),
-        is_confirmed_here=method is not None,
     )
     body = promise(
         play,
@@ -181,8 +180,7 @@ async def try_again(play: Play, step: Step) -> str | None:
     gift = pick(step.dice, await unpaid(play))
     if gift is None:
         return None
-    # An intent that was made for the client allows redirects: confirming it here needs an address.
-    method = draw_method(step.random("again"), gift.currency) if gift.is_confirmed_here else None
+    method = draw_method(step.random("again"), gift.currency)
     body = PaymentAttemptRequested(
         donation=gift.donation, payment_method=method, requested_by=play.id("key")
     )

@@ -68,7 +68,6 @@ class Gift:
     fund: Fund
     donation: str
     currency: str
-    is_confirmed_here: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,11 @@ CALLS: dict[str, list[Call]] = {
     ],
     "stripe_payments.confirm_intent": [
         lambda g: stripe_payments.confirm_intent(
-            *(g, ACCOUNT, "pi_1"), donation=DONATION, payment_method="pm_1", attempt=2
+            *(g, ACCOUNT, "pi_1"),
+            donation=DONATION,
+            payment_method="pm_1",
+            attempt=2,
+            return_url="https://example.org/return",
         )
     ],
     "stripe_payments.cancel_intent": [cancel("requested_by_customer"), cancel("abandoned")],

@@ -42,6 +42,7 @@ _BY_PARAMETER: Final[dict[str, FailureCode]] = {
     "amount": "amount_not_accepted",
     "currency": "amount_not_accepted",
     "payment_method": "payment_method_not_accepted",
+    "return_url": "payment_method_not_accepted",
 }
 #: A 400's `code` starts with the key. Stripe API, "Error codes".
 _BY_CODE: Final[dict[str, FailureCode]] = {

@@ -67,7 +67,10 @@ class DeclinedCard:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A PaymentIntent. `donation` and `organization` are our metadata, None on somebody else's."""
+    """A PaymentIntent. `donation` and `organization` are our metadata, None on somebody else's.
+
+    `allows_redirects`: a confirmation must say where the donor comes back to.
+    """
 
     id: str
     status: str
@@ -80,6 +83,7 @@ class Intent:
     charge: Charge | None
     cancellation_reason: str | None = None
     declined_card: DeclinedCard | None = None
+    allows_redirects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
     error = body.get("last_payment_error") or {}
     latest = body.get("latest_charge")
     charge = _read_charge(latest) if isinstance(latest, Mapping) else None
+    methods = body.get("automatic_payment_methods") or {}
     return Intent(
         id=body["id"],
         status=body["status"],
@@ -131,6 +136,7 @@ def read_intent(body: Mapping[str, Any]) -> Intent:
         charge=charge,
         cancellation_reason=body.get("cancellation_reason"),
         declined_card=read_declined_card(error, charge),
+        allows_redirects=methods.get("allow_redirects") == "always",
     )
 
 

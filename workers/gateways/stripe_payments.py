@@ -38,8 +38,14 @@ async def confirm_intent(
     donation: str,
     payment_method: str,
     attempt: int,
+    return_url: str | None,
 ) -> Answer:
-    """Try to collect an intent with this payment method; what it is, if it is past that."""
+    """Try to collect an intent with this payment method; what it is, if it is past that.
+
+    `return_url` is given exactly for an intent that allows redirects, which Stripe does not confirm
+    without one (API, "Confirm a PaymentIntent").
+    """
+    more = {} if return_url is None else {"return_url": return_url}
     try:
         body = await gateway.ask(
             "post",
@@ -47,6 +53,7 @@ async def confirm_intent(
             account,
             idempotency_key=idempotency_key("payment_intent.confirm", donation, attempt),
             payment_method=payment_method,
+            **more,
         )
     except stripe.InvalidRequestError as error:
         if _is_past(error):

@@ -22,7 +22,7 @@ from workers.payments.decisions import Attempt, key_may_be_forgotten, search_is_
 from workers.payments.expiry import sweep_for_ever
 from workers.payments.store import Expiry, Opened
 from workers.runtime.worker import Transient
-from workers.settings import integer, secret_file
+from workers.settings import integer, required, secret_file
 
 CLOCK_STALE_S: Final = 1.0
 
@@ -33,7 +33,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """Open for the life of the process."""
+    """Open for the life of the process. `return_url`: where a bank sends its customer back to."""
 
     stripe: StripeGateway
     pool: Pool
@@ -43,6 +43,7 @@ class Payments:
     expiry: Expiry
     clock: BusinessClock
     cards: Cards
+    return_url: str
     now: Callable[[], datetime] = _now
 
     async def charge(
@@ -101,6 +102,8 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
     is_live = settings.get("AMPLY_ENVIRONMENT") == "live"
     name, usual = "AMPLY_LIMIT_CARD_DECLINES_PER_HOUR", 3 if is_live else 0
     declines_max = integer(settings, name, usual, least=0, most=10_000)
+    url = required(settings, "AMPLY_URL", "the public base address")
+    return_url = settings.get("AMPLY_RETURN_URL", "").strip() or url
     expiry = Expiry(timedelta(hours=hours), _now if is_live else lambda: None)
     async with open_pool(settings) as pool, open_stripe(settings, "payments") as gateway:
         cards = Cards(pool, derive(master, "card-declines"), declines_max)
@@ -113,6 +116,7 @@ async def open_payments(settings: Mapping[str, str]) -> AsyncIterator[Payments]:
             expiry,
             BusinessClock(settings),
             cards,
+            return_url,
         )
         sweeping = asyncio.create_task(sweep_for_ever(pool, expiry, cards))
         try:

@@ -53,14 +53,14 @@ async def _collect(
     if gift.payment_intent is None:
         return await payments.charge(gift.account, gift.attempt, message, gift.request, method)
     answer: Intent | Declined | Missing | AccessRevoked
-    if method is None:
-        answer = await payments.stripe.fetch_intent(gift.account, gift.payment_intent)
-    else:
+    answer = await payments.stripe.fetch_intent(gift.account, gift.payment_intent)
+    if method is not None and isinstance(answer, Intent):
         answer = await confirm_intent(
             *(payments.stripe, gift.account, gift.payment_intent),
             donation=gift.request.donation,
             payment_method=method,
             attempt=gift.attempt,
+            return_url=payments.return_url if answer.allows_redirects else None,
         )
     return Declined("account_unavailable") if isinstance(answer, Missing) else answer
 

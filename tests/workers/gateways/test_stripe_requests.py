@@ -78,7 +78,18 @@ CALLS: dict[str, Callable[[StripeGateway], Awaitable[Any]]] = {
     "fetch": lambda gateway: gateway.fetch_intent("acct_1", "pi_1"),
     "fetch by charge": lambda gateway: gateway.fetch_intent("acct_1", "ch_1"),
     "confirm again": lambda gateway: confirm_intent(
-        *(gateway, "acct_1", "pi_1"), donation="don_1", payment_method="pm_1", attempt=2
+        *(gateway, "acct_1", "pi_1"),
+        donation="don_1",
+        payment_method="pm_1",
+        attempt=2,
+        return_url=None,
+    ),
+    "confirm where redirects are allowed": lambda gateway: confirm_intent(
+        *(gateway, "acct_1", "pi_1"),
+        donation="don_1",
+        payment_method="pm_1",
+        attempt=2,
+        return_url="https://amply.test",
     ),
     "cancel": lambda gateway: cancel_intent(
         *(gateway, "acct_1", "pi_1"), command=UUID(int=1), reason="requested_by_customer"

@@ -20,6 +20,7 @@ async def payments(
         **sandbox.settings,
         "AMPLY_POSTGRES": bench.role_dsn("payments"),
         "AMPLY_MASTER_KEY": str(master_key_file),
+        "AMPLY_URL": "https://amply.test",
     }
     async with open_payments(settings) as opened:
         yield opened

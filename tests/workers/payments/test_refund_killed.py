@@ -25,6 +25,7 @@ async def test_a_process_killed_between_call_and_commit_refunds_once(
         **scene.sandbox.settings,
         "AMPLY_POSTGRES": scene.bench.role_dsn("payments"),
         "AMPLY_MASTER_KEY": str(master_key_file),
+        "AMPLY_URL": "https://amply.test",
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.workers.payments.dying"),
