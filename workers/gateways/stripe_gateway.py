@@ -43,6 +43,7 @@ _BY_PARAMETER: Final[dict[str, FailureCode]] = {
     "currency": "amount_not_accepted",
     "payment_method": "payment_method_not_accepted",
     "return_url": "payment_method_not_accepted",
+    "mandate": "payment_method_not_accepted",
 }
 #: A 400's `code` starts with the key. Stripe API, "Error codes".
 _BY_CODE: Final[dict[str, FailureCode]] = {
@@ -51,6 +52,8 @@ _BY_CODE: Final[dict[str, FailureCode]] = {
     "amount_": "amount_not_accepted",
     "charge_not_allowed": "account_unavailable",
     "invalid_charge_amount": "amount_not_accepted",
+    "payment_intent_incompatible_payment_method": "payment_method_not_accepted",
+    "payment_intent_mandate_invalid": "payment_method_not_accepted",
     "payment_method_": "payment_method_not_accepted",
     "platform_account_required": "account_unavailable",
 }
@@ -224,7 +227,11 @@ def declined(error: stripe.StripeError) -> Declined:
     if isinstance(error, stripe.PermissionError):
         return Declined("account_unavailable")
     parameter, code = error_of(error).get("param") or "", error.code or ""
-    if not parameter and not code:  # How Stripe says that an account may not take charges.
+    if not parameter and not code:
+        # Stripe says so that a bank debit has no mandate, with the intent ("ACH Direct Debit"), and
+        # without one that the account may not take charges.
+        if payment_intent is not None:
+            return Declined("payment_method_not_accepted", None, payment_intent)
         return Declined("account_unavailable")
     for table, word in ((_BY_CODE, code), (_BY_PARAMETER, parameter)):
         for start, failure in table.items():
