@@ -29,29 +29,29 @@ OPEN: Final = """
             AS a (organization, donation, request, on_client)
         ORDER BY organization, donation
     ), owners AS (
-        SELECT organization AS id, account, authorized AND charges_enabled AS usable
-        FROM read.accounts WHERE organization = ANY ($1) AND is_current
+        SELECT organization AS id, account, is_current, authorized AND charges_enabled AS usable
+        FROM read.accounts WHERE organization = ANY ($1)
     ), opened AS (
         INSERT INTO payments.attempts
             (organization, donation, account, request, on_client, expires_at)
         SELECT a.organization, a.donation, o.account, a.request, a.on_client,
             coalesce($5::timestamptz, (SELECT now FROM read.business_clock)) + $6::interval
-        FROM asked AS a LEFT JOIN owners AS o ON o.id = a.organization
+        FROM asked AS a LEFT JOIN owners AS o ON o.id = a.organization AND o.is_current
         ORDER BY a.organization, a.donation
         ON CONFLICT (organization, donation) DO NOTHING
-        RETURNING organization, donation, state, attempt, account, turn, true AS is_new
+        RETURNING organization, donation, state, attempt, account, turn
     ), stored AS (
-        SELECT * FROM opened
+        SELECT *, false AS begun_before FROM opened
         UNION ALL
-        SELECT a.organization, a.donation, s.state, s.attempt, s.account, s.turn, false
+        SELECT a.organization, a.donation, s.state, s.attempt, s.account, s.turn, true
         FROM asked AS a CROSS JOIN LATERAL (
             SELECT * FROM payments.attempts AS s
             WHERE s.organization = a.organization AND s.donation = a.donation OFFSET 0
         ) AS s
     )
-    SELECT s.organization, s.donation, s.state::text, s.attempt, s.account, s.turn, s.is_new,
-        coalesce(o.usable, false) AS usable
-    FROM stored AS s LEFT JOIN owners AS o ON o.id = s.organization
+    SELECT s.organization, s.donation, s.state::text, s.attempt, s.account, s.turn,
+        coalesce(o.usable, false) AS usable, s.begun_before
+    FROM stored AS s LEFT JOIN owners AS o ON o.id = s.organization AND o.account = s.account
 """
 BY_OBJECT: Final = """
     WITH asked AS (
@@ -140,15 +140,16 @@ class Expiry:
 class Opened:
     """An attempt that is about to call Stripe, and the account to call for.
 
-    `tried_again`: a later message began another attempt; `is_new`: nobody called before.
+    `usable`: that account may be charged, as far as we know. `begun_before`: an earlier delivery
+    may have called Stripe. `tried_again`: a later message began another attempt.
     """
 
     state: State
     attempt: int
     account: str | None
     usable: bool
+    begun_before: bool
     tried_again: bool = False
-    is_new: bool = False
 
 
 async def open_attempts(
@@ -172,8 +173,8 @@ async def open_attempts(
     opened = {
         (row["organization"], row["donation"]): Opened(
             *(row["state"], row["attempt"], row["account"], row["usable"]),
+            begun_before=row["begun_before"],
             tried_again=row["turn"] is not None,
-            is_new=row["is_new"],
         )
         for row in rows
     }

@@ -1,6 +1,6 @@
 """Gifts that are tried again, canceled or overdue, and the funds of other currencies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -23,9 +23,9 @@ BEGIN: Final = """
 """
 FIND: Final = """
     SELECT a.state::text, a.attempt, a.turn, a.account, a.payment_intent, a.request,
-        coalesce(o.charges_enabled, false) AS usable
+        coalesce(o.authorized AND o.charges_enabled, false) AS usable
     FROM payments.attempts AS a
-    LEFT JOIN read.organizations AS o ON o.id = a.organization AND o.stripe_account = a.account
+    LEFT JOIN read.accounts AS o ON o.organization = a.organization AND o.account = a.account
     WHERE a.organization = $1 AND a.donation = $2
 """
 DEFAULT_FUND: Final = """
@@ -48,7 +48,7 @@ ASKED: Final = """
 class Gift:
     """A gift with its newest attempt. `usable`: the account it began on may be charged now.
 
-    `is_new`: the attempt was begun just now, so that nobody called for it before.
+    `begun_before`: an earlier delivery of the turn may have called Stripe.
     """
 
     state: State
@@ -58,7 +58,7 @@ class Gift:
     payment_intent: str | None
     request: DonationRequested
     usable: bool
-    is_new: bool = False
+    begun_before: bool = True
 
 
 async def begin_turn(
@@ -77,8 +77,8 @@ async def begin_turn(
     """
     async with tenant(pool, organization) as connection:
         begun = await connection.execute(BEGIN, organization, donation, turn, on_client, now)
-        found = await connection.fetchrow(FIND, organization, donation)
-        return _gift(found, is_new=begun == "UPDATE 1")
+        gift = _gift(await connection.fetchrow(FIND, organization, donation))
+    return replace(gift, begun_before=begun == "UPDATE 0") if gift is not None else None
 
 
 async def find_gift(pool: Pool, organization: str, donation: str) -> Gift | None:
@@ -87,11 +87,11 @@ async def find_gift(pool: Pool, organization: str, donation: str) -> Gift | None
         return _gift(await connection.fetchrow(FIND, organization, donation))
 
 
-def _gift(row: Any, *, is_new: bool = False) -> Gift | None:
+def _gift(row: Any) -> Gift | None:
     if row is None:
         return None
     request = DonationRequested.model_validate_json(row["request"], extra="ignore")
-    return Gift(**{**row, "request": request}, is_new=is_new)
+    return Gift(**{**row, "request": request})
 
 
 async def default_fund(pool: Pool, organization: str, currency: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is asked of a gift that is not paid: another attempt, or that nobody shall ever pay it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from contracts.message import Envelope
 from contracts.payments import PaymentAttemptRequested, PaymentCancelRequested
@@ -15,7 +15,8 @@ from workers.payments.store_turns import Gift
 from workers.payments.telling import Step, move_on
 from workers.runtime.worker import Transaction, Transient
 
-_MISSING = "the gift that this is about is not here yet"
+_PAID: Final = ("succeeded", "processing")
+_MISSING: Final = "the gift that this is about is not here yet"
 
 
 async def try_again(message: Envelope[PaymentAttemptRequested], payments: Payments) -> Step | None:
@@ -44,17 +45,23 @@ async def try_again(message: Envelope[PaymentAttemptRequested], payments: Paymen
 async def _collect(
     message: Envelope[PaymentAttemptRequested], gift: Gift, payments: Payments
 ) -> Intent | Declined | AccessRevoked:
-    """Confirm the gift's intent with the new method, or make one where there is none."""
+    """Confirm the gift's intent with the new method, or make one where there is none.
+
+    What an earlier delivery asked is asked again, by its key, also of an account that may not
+    charge any more: Stripe answers with what came of it.
+    """
     method = message.body.payment_method
-    if gift.account is None or not gift.usable:
+    if gift.account is None or not (gift.usable or gift.begun_before):
         return Declined("account_unavailable", payment_intent=gift.payment_intent)
-    if gift.is_new and await payments.cards.refuses(payments.stripe, gift.account, method):
+    if not gift.begun_before and await payments.cards.refuses(
+        payments.stripe, gift.account, method
+    ):
         return Declined("too_many_attempts", payment_intent=gift.payment_intent)
     if gift.payment_intent is None:
         return await payments.charge(gift.account, gift.attempt, message, gift.request, method)
     answer: Intent | Declined | Missing | AccessRevoked
     answer = await payments.stripe.fetch_intent(gift.account, gift.payment_intent)
-    if method is not None and isinstance(answer, Intent):
+    if method is not None and isinstance(answer, Intent) and answer.status not in _PAID:
         answer = await confirm_intent(
             *(payments.stripe, gift.account, gift.payment_intent),
             donation=gift.request.donation,

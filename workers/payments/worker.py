@@ -16,7 +16,11 @@ from workers.runtime.worker import Act, Transaction, Transient, Worker
 
 
 async def charge(message: Envelope[DonationRequested], payments: Payments) -> Progress | None:
-    """Create the payment and confirm it, or leave that to the donor; None when that was done."""
+    """Create the payment and confirm it, or leave that to the donor; None when that was done.
+
+    What an earlier delivery asked is asked again, by its key, also of an account that may not
+    charge any more: Stripe answers with what came of it.
+    """
     opened = await payments.open_attempt(message)
     if opened is None:
         raise Transient("another process is about to charge this gift")
@@ -24,10 +28,10 @@ async def charge(message: Envelope[DonationRequested], payments: Payments) -> Pr
         return None
     gift, seal = message.body, payments.sealer(message.body.donation)
     on_client = gift.payment_method is None
-    if opened.account is None or not opened.usable:
+    if opened.account is None or not (opened.usable or opened.begun_before):
         return decisions.progress(Declined("account_unavailable"), seal, on_client=on_client)
     # Only before the first call: after it the money may have been taken.
-    if opened.is_new and await payments.cards.refuses(
+    if not opened.begun_before and await payments.cards.refuses(
         payments.stripe, opened.account, gift.payment_method
     ):
         return decisions.progress(Declined("too_many_attempts"), seal, on_client=on_client)
