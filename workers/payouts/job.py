@@ -41,19 +41,29 @@ async def pay_out(payouts: Payouts) -> None:
 async def pay_out_organization(
     payouts: Payouts, organization: str, settings: Settings, now: datetime
 ) -> None:
-    """Whatever is due for one organization. `Transient` when Stripe gives no answer."""
+    """Whatever is due for one organization, also on the accounts that it left.
+
+    None of them stops another; what one failed with is raised at the end, `Transient` when Stripe
+    gives no answer.
+    """
+    failures: list[Exception] = []
     async with tenant(payouts.pool, organization) as locked:
         if not await store.try_lock(locked, organization):
             return
-        account = await store.account_of(locked, organization)
-        if account is None:
-            return
-        if account.authorized:
-            await _set_schedule(payouts, organization, settings, account)
-        if settings.paid_by != "amply":
-            return
-        for turn in await store.turns(locked, organization, account.account):
-            await Round(payouts, settings, account, turn, now).make()
+        for account in await store.accounts_of(locked, organization):
+            turns = await store.turns(locked, organization, account)
+            if account.is_retired and not turns:
+                continue
+            try:
+                if account.authorized:
+                    await _set_schedule(payouts, organization, settings, account)
+                if settings.paid_by == "amply":
+                    for turn in turns:
+                        await Round(payouts, settings, account, turn, now).make()
+            except Exception as error:
+                failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 async def _set_schedule(

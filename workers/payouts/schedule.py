@@ -46,7 +46,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of the organization's account at Stripe. `in_review` names requirements."""
+    """What is known of an account of the organization's. `in_review` names requirements."""
 
     account: str
     authorized: bool
@@ -55,6 +55,7 @@ class Account:
     in_review: tuple[str, ...]
     bank_account: str | None
     bank_status: str | None
+    is_retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)

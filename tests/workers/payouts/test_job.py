@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.workers.payouts.scenes import Own, entries, lines
-from workers.runtime.worker import Transient
+from workers.runtime.worker import Refused, Transient
 
 
 async def test_the_whole_balance_is_paid_out_once_a_day(own: Own) -> None:
@@ -181,6 +181,49 @@ async def test_a_failed_payout_is_tried_once_more_then_waits_for_another_bank_ac
     await own.change("accounts.accounts", bank_account="ba_2")
     await own.round(31)
     assert await own.made() == [gift["net"]] * 3
+
+
+@pytest.mark.parametrize("authorized", [True, False])
+async def test_what_an_organization_left_on_its_old_account_is_paid_out_too(
+    own: Own, *, authorized: bool
+) -> None:
+    await own.own()
+    gift = await own.gift(2500)
+    old = own.account
+    await own.change("accounts.accounts", stage="retired", authorized=authorized)
+    own.account = await own.sandbox.account()
+    await own.bench.account(own.organization, own.account, bank_account="ba_2")
+    other = await own.gift(1000)
+    for _ in range(2):
+        await own.round()
+    assert await own.made() == [other["net"]]
+    own.account = old
+    if not authorized:
+        assert (await own.made(), await own.states()) == ([], ["ready", "account_unavailable"])
+        return
+    assert (await own.made(), await own.states()) == ([gift["net"]], ["ready", "ready"])
+    payout = await own.newest()
+    await own.becomes(payout, "paid")
+    [entry] = entries(await own.event("payout.paid", payout))
+    assert lines(entry)["Assets:Bank", own.fund] == gift["net"]
+    await own.round(days=1)
+    assert await own.made() == [gift["net"]]
+    assert (await own.states())[2:] == ["nothing_available"]  # Of the new account.
+
+
+async def test_an_account_that_does_not_answer_stops_no_payout_of_another(own: Own) -> None:
+    await own.own()
+    gift = await own.gift(2500)
+    await own.change("accounts.accounts", stage="retired")
+    old = own.account
+    own.account = await own.sandbox.account()
+    await own.bench.account(own.organization, own.account, bank_account="ba_2")
+    await own.gift(1000)
+    await own.sandbox.control(f"accounts/{own.account}/deauthorize")
+    with pytest.raises(Refused, match="status 403"):
+        await own.round()
+    own.account = old
+    assert await own.made() == [gift["net"]]
 
 
 async def test_a_lost_answer_makes_one_payout(own: Own) -> None:

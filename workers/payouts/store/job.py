@@ -14,10 +14,11 @@ SETTINGS: Final = """
     SELECT organization, paid_by, interval, weekday, month_day, minimum_minor, under_review
     FROM read.payout_settings ORDER BY organization
 """
-ACCOUNT: Final = """
+ACCOUNTS: Final = """
     SELECT account, authorized, payouts_enabled, disabled_reason, in_review, bank_account,
-        bank_status
-    FROM read.accounts WHERE organization = $1 AND is_current
+        bank_status, stage = 'retired' AS is_retired
+    FROM read.accounts WHERE organization = $1 AND stage <> 'onboarding'
+    ORDER BY is_current DESC, created_at, account
 """
 # One process works for an organization at a time; whoever comes second leaves it to the first.
 TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('payouts.job/' || $1, 0))"
@@ -38,10 +39,16 @@ BALANCES: Final = """
         WHERE organization = $1 AND account = $2
     ) AS m GROUP BY currency ORDER BY currency
 """
+# What is at rest on a retired account stays as it is.
 TURNS: Final = """
     SELECT c.currency, t.done_on, s.reason
     FROM (
-        SELECT DISTINCT currency FROM read.movements WHERE organization = $1 AND account = $2
+        SELECT currency FROM read.movements AS m WHERE organization = $1 AND account = $2
+        GROUP BY currency
+        HAVING NOT $3::boolean OR sum(net_minor) <> 0 OR EXISTS (
+            SELECT FROM payouts.attempts AS a
+            WHERE a.organization = $1 AND a.account = $2 AND a.currency = m.currency
+                AND a.state = 'calling')
     ) AS c
     LEFT JOIN payouts.turns AS t
         ON t.organization = $1 AND t.account = $2 AND t.currency = c.currency
@@ -117,12 +124,10 @@ async def wanted(pool: Pool) -> list[tuple[str, Settings]]:
     return found
 
 
-async def account_of(connection: AnyConnection, organization: str) -> Account | None:
-    """The organization's current account."""
-    row = await connection.fetchrow(ACCOUNT, organization)
-    if row is None:
-        return None
-    return Account(**{**dict(row), "in_review": tuple(row["in_review"] or ())})
+async def accounts_of(connection: AnyConnection, organization: str) -> list[Account]:
+    """The organization's current account, and those before it."""
+    rows = await connection.fetch(ACCOUNTS, organization)
+    return [Account(**{**row, "in_review": tuple(row["in_review"] or ())}) for row in rows]
 
 
 async def try_lock(connection: AnyConnection, organization: str) -> bool:
@@ -145,11 +150,12 @@ async def keep_schedule(
     await connection.execute(SET_SCHEDULE, account, organization, json.dumps(dict(schedule)))
 
 
-async def turns(connection: AnyConnection, organization: str, account: str) -> list[Turn]:
-    """One turn for each currency in which money moved on the account."""
-    rows = await connection.fetch(TURNS, organization, account)
+async def turns(connection: AnyConnection, organization: str, account: Account) -> list[Turn]:
+    """One turn for each currency of which money moved there, of a retired account: is left."""
+    name = account.account
+    rows = await connection.fetch(TURNS, organization, name, account.is_retired)
     return [
-        Turn(Place(organization, account, row["currency"]), row["done_on"], row["reason"])
+        Turn(Place(organization, name, row["currency"]), row["done_on"], row["reason"])
         for row in rows
     ]
 
