@@ -146,7 +146,7 @@ CALLS: dict[str, list[Call]] = {
         lambda g: stripe_balance.fetch_origin(g, ACCOUNT, "du_1"),
     ],
     "stripe_cards.fetch_fingerprint": [
-        lambda g: stripe_cards.fetch_fingerprint(g, ACCOUNT, "pm_1")
+        lambda g: stripe_cards.fetch_fingerprint(g, ACCOUNT, "pm_card_visa")
     ],
     "stripe_charges.fetch_charge": [lambda g: stripe_charges.fetch_charge(g, ACCOUNT, "ch_1")],
     "stripe_disputes.fetch_dispute": [lambda g: stripe_disputes.fetch_dispute(g, ACCOUNT, "du_1")],
@@ -189,7 +189,11 @@ CALLS: dict[str, list[Call]] = {
     ],
 }
 #: How all of them ask, and how a gateway is opened: no requests of their own.
-NO_REQUESTS = {"stripe_gateway.StripeGateway.ask", "stripe_gateway.open_stripe"}
+NO_REQUESTS = {
+    "stripe_gateway.StripeGateway.ask",
+    "stripe_gateway.open_stripe",
+    "stripe_limits.StripeLimits.turn",
+}
 
 
 def asking() -> Iterator[str]:
