@@ -6,11 +6,9 @@ Live, it is the real time. In a sandbox `amply clock advance` moves it forward.
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
+from workers.gateways import store_clock
 from workers.gateways.database import Pool
-
-AHEAD: Final = "SELECT now - clock_timestamp() FROM read.business_clock"
 
 
 class BusinessClock:
@@ -25,6 +23,6 @@ class BusinessClock:
     async def now(self, pool: Pool, *, stale_s: float = 0.0) -> datetime:
         """The business time, in UTC; a move of the sandbox's clock may show `stale_s` later."""
         if self._is_sandbox and time.monotonic() - self._read_at >= stale_s:
-            self._ahead = await pool.fetchval(AHEAD)
+            self._ahead = await store_clock.ahead(pool)
             self._read_at = time.monotonic()
         return datetime.now(UTC) + self._ahead

@@ -11,13 +11,8 @@ from typing import Any, Final, Literal
 
 import stripe
 
-from workers.gateways.stripe_gateway import (
-    StripeGateway,
-    error_of,
-    idempotency_key,
-    missing,
-    spell_error,
-)
+from workers.gateways.stripe_errors import error_of, missing, spell_error
+from workers.gateways.stripe_gateway import StripeGateway, idempotency_key
 from workers.gateways.stripe_objects import AccessRevoked, Missing, read_time
 from workers.runtime.worker import Transient
 

@@ -12,7 +12,8 @@ import stripe
 
 from workers.gateways.stripe_amounts import AmountNotRepresentableError, from_stripe
 from workers.gateways.stripe_charges import EXPANDED, PaidCharge, read_paid_charge
-from workers.gateways.stripe_gateway import StripeGateway, missing
+from workers.gateways.stripe_errors import missing
+from workers.gateways.stripe_gateway import StripeGateway
 from workers.gateways.stripe_objects import (
     AccessRevoked,
     BalanceTransaction,

@@ -13,7 +13,8 @@ from typing import Any, Final
 import stripe
 
 from workers.gateways.stripe_amounts import AmountNotRepresentableError, from_stripe
-from workers.gateways.stripe_gateway import StripeGateway, missing
+from workers.gateways.stripe_errors import missing
+from workers.gateways.stripe_gateway import StripeGateway
 from workers.gateways.stripe_objects import AccessRevoked, Intent, Missing, read_time
 from workers.runtime.failures import delays
 from workers.runtime.worker import Refused, Transient

@@ -9,13 +9,8 @@ from uuid import UUID
 
 import stripe
 
-from workers.gateways.stripe_gateway import (
-    StripeGateway,
-    declined,
-    error_of,
-    idempotency_key,
-    missing,
-)
+from workers.gateways.stripe_errors import declined, error_of, missing
+from workers.gateways.stripe_gateway import StripeGateway, idempotency_key
 from workers.gateways.stripe_objects import (
     AccessRevoked,
     Declined,

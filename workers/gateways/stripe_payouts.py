@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 import stripe
 
 from workers.gateways.stripe_balance import PAGE, BalanceLine, read_line
-from workers.gateways.stripe_gateway import StripeGateway, idempotency_key, missing, spell_error
+from workers.gateways.stripe_errors import missing, spell_error
+from workers.gateways.stripe_gateway import StripeGateway, idempotency_key
 from workers.gateways.stripe_objects import AccessRevoked, Missing, Unresolved, read_time
 from workers.runtime.worker import Refused
 

@@ -13,7 +13,8 @@ import stripe
 
 from workers.gateways.stripe_amounts import AmountNotRepresentableError, from_stripe, to_stripe
 from workers.gateways.stripe_charges import EXPANDED, PaidCharge, read_paid_charge
-from workers.gateways.stripe_gateway import StripeGateway, error_of, idempotency_key, missing
+from workers.gateways.stripe_errors import error_of, missing
+from workers.gateways.stripe_gateway import StripeGateway, idempotency_key
 from workers.gateways.stripe_objects import (
     AccessRevoked,
     BalanceTransaction,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from workers.gateways.stripe_gateway import declined
+from workers.gateways.stripe_errors import declined
 from workers.gateways.stripe_objects import Declined
 
 INTENT = {"payment_intent": {"id": "pi_1", "status": "requires_confirmation"}}
