@@ -1,7 +1,8 @@
 """Rounds: what payouts does without a message, again and again while the process lives.
 
-Waiting payouts are looked at again, and the payouts that Amply makes itself are made. A round that
-fails is told of and tried anew: nothing of it is lost, since all it knows is in the database.
+Waiting payouts are counted and looked at again, and the payouts that Amply makes itself are made.
+A round that fails is told of and tried anew: nothing of it is lost, since all it knows is in the
+database.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import structlog
+from prometheus_client import Gauge
 
 from contracts.identifiers import random_id
 from contracts.looks import PayoutLookRequested
@@ -22,17 +24,27 @@ from workers.payouts.store import looks
 INTERVAL_S: Final = 15.0
 LOOKS_MAX: Final = 100
 _log = structlog.get_logger("payouts")
+_waiting = Gauge("payouts_waiting", "Payouts that wait for movements that are not booked")
+_waiting_age = Gauge("payouts_waiting_oldest_seconds", "For how long the oldest has waited")
 
 
 async def make(payouts: Payouts) -> None:
     """Make rounds until cancelled."""
     while True:
         try:
+            await measure(payouts)
             await look_again(payouts)
             await job.pay_out(payouts)
         except Exception as error:
             _log.warning("round_failed", error=type(error).__name__)
         await asyncio.sleep(INTERVAL_S)
+
+
+async def measure(payouts: Payouts) -> None:
+    """Set the gauges of the payouts that wait."""
+    number, oldest_s = await looks.waiting(payouts.pool)
+    _waiting.set(number)
+    _waiting_age.set(oldest_s)
 
 
 async def look_again(payouts: Payouts) -> int:

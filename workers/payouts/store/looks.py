@@ -12,6 +12,8 @@ TAKE: Final = """
     WHERE id = $1 AND organization = $2 AND next_look_at <= now() RETURNING 1
 """
 
+WAITING: Final = "SELECT number, oldest_s FROM payouts.waiting()"
+
 
 async def due(pool: Pool, most: int) -> list[tuple[str, str, str]]:
     """Payouts that wait and whose time has come: (organization, account, payout)."""
@@ -22,3 +24,10 @@ async def due(pool: Pool, most: int) -> list[tuple[str, str, str]]:
 async def take(connection: AnyConnection, organization: str, payout: str) -> bool:
     """Whether it is ours to look again, this time."""
     return bool(await connection.fetchval(TAKE, payout, organization))
+
+
+async def waiting(pool: Pool) -> tuple[int, float]:
+    """How many payouts wait for movements, of all organizations, and for how long the oldest."""
+    row = await pool.fetchrow(WAITING)
+    assert row is not None
+    return row["number"], row["oldest_s"]
