@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import aiohttp
 import orjson
 
+from deploy.sandbox.server import SPARED
+
 
 class RefusedError(Exception):
     """The sandbox's no; `body` is Stripe's error."""
@@ -54,7 +56,8 @@ class Client:
 @asynccontextmanager
 async def open_client(url: str, key: str) -> AsyncIterator[Client]:
     """The sandbox at `url`."""
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+    headers = {"Authorization": f"Bearer {key}", SPARED: "story"}
+    async with aiohttp.ClientSession(headers=headers) as session:
         yield Client(session, url)
 
 

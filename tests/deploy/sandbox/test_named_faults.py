@@ -7,6 +7,9 @@ import pytest
 import stripe
 
 from deploy.sandbox.named_faults import NAMED, row_of
+from deploy.sandbox.scenarios.playing import open_account, play
+from deploy.sandbox.scenarios.reaching import open_client
+from deploy.sandbox.scenarios.story import DirectGiver
 from tests.deploy.sandbox.harness import KEY, ROOT, Receiver, Sandbox, Shop
 from tests.deploy.sandbox.test_product import AMPLY, ENVIRONMENT
 
@@ -134,6 +137,16 @@ async def test_a_rate_strikes_by_chance_until_it_is_cleared(sandbox: Sandbox, sh
     assert 4 < struck < 16
     sandbox.control("DELETE", "faults")
     assert await intents(shop) == []
+
+
+async def test_a_story_is_told_whatever_goes_wrong_for_others(sandbox: Sandbox, shop: Shop) -> None:
+    named(sandbox, "server-error", rate=1.0)
+    async with open_client(sandbox.url, KEY) as stripe_:
+        account = await open_account(stripe_)
+        told = await play(stripe_, DirectGiver(stripe_), account, "donation-refunded", 1)
+    assert [entry.kind for entry in told.entries] == ["donation", "refund"]
+    with pytest.raises(stripe.APIError):
+        await intents(shop)
 
 
 @pytest.mark.parametrize(
