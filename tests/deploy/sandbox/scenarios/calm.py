@@ -182,7 +182,11 @@ async def calm(bench: Bench, key_file: Path) -> AsyncIterator[Calm]:
         awaited = await waiting.awaited(writer, 0)
         recorder = Recorder(writer, held, Composer(ORIGIN), awaited, held.next_offset)
         made = Calm(bench, stripe, recorder)
-        settings = {"AMPLY_STRIPE_KEY": KEY, "AMPLY_MASTER_KEY": str(key_file)}
+        settings = {
+            "AMPLY_STRIPE_KEY": KEY,
+            "AMPLY_MASTER_KEY": str(key_file),
+            "AMPLY_URL": "https://amply.example",
+        }
         for worker, opening in OPENINGS:
             dsn = bench.role_dsn(worker.name)
             pool = await stack.enter_async_context(bench.pool(worker.name))
