@@ -71,10 +71,7 @@ async def give(play: Play, step: Step) -> str | None:
     amount = least + by * dice.randint(0, 9 * least // by)
     charged = amount + by * dice.randint(1, max(1, amount // 20 // by))
     covers_fee = dice.random() < 0.3
-    method = draw_method(dice, currency)
-    gift = Gift(
-        *(f"g{step.number}", organization, fund, play.id("don"), currency),
-    )
+    gift = Gift(f"g{step.number}", organization, fund, play.id("don"), currency)
     body = promise(
         play,
         gift,
@@ -82,7 +79,7 @@ async def give(play: Play, step: Step) -> str | None:
         charge_amount_minor=charged if covers_fee else amount,
         currency=currency,
         covers_fee=covers_fee,
-        payment_method=method,
+        payment_method=draw_method(dice, currency),
         visibility=dice.choice(VISIBILITIES),
         platform_fee_minor=amount * dice.choice(PLATFORM_FEES) // 10_000,
     )

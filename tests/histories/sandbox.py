@@ -7,7 +7,6 @@ one there too. Time passes only when a history says so.
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +26,6 @@ from deploy.sandbox.faults import Faults
 from deploy.sandbox.server import Server
 from deploy.sandbox.store import Store
 from tests.histories.post import Post
-from workers.gateways import stripe_gateway
-from workers.gateways.stripe_limits import StripeLimits
 
 KEY = "sk_test_histories"
 HOST = "http://sandbox.test"
@@ -142,17 +139,6 @@ class Client(stripe.HTTPClient):
         return None
 
 
-class _Hurried:
-    """A clock that is minutes further at each look: pauses after a 429 are over when they begin."""
-
-    def __init__(self) -> None:
-        self._s = 0.0
-
-    def __call__(self) -> float:
-        self._s += 300.0
-        return self._s
-
-
 @contextmanager
 def in_process() -> Iterator[Client]:
     """While this is open, whoever opens Stripe's library gets this client, and time is frozen."""
@@ -161,6 +147,5 @@ def in_process() -> Iterator[Client]:
     with (
         patch.object(stripe, "AIOHTTPClient", lambda **_: client),
         patch.object(calls, "time", frozen),
-        patch.object(stripe_gateway, "StripeLimits", partial(StripeLimits, now=_Hurried())),
     ):
         yield client
