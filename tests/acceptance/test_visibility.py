@@ -81,6 +81,8 @@ async def test_public_sums_hold_shown_gifts_and_wait_with_sealed_ones(running: R
             "SELECT -sum((line->>'amount')::bigint) AS income FROM read.entries,"
             " jsonb_path_query(convert_from(bytes, 'UTF8')::jsonb, '$.money.postings[*]') AS line"
             " WHERE line->>'account' LIKE 'Income:%'"
+            " AND organization = (SELECT id FROM read.organizations WHERE slug = $1)",
+            running.settings["AMPLY_ORGANIZATION"],
         )
         is_complete = totals["shown"]["income_minor"] == str(rows[0]["income"])
         waits = totals["entries_waiting"] == counts["public_aggregated"] >= 1
