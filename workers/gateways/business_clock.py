@@ -3,9 +3,8 @@
 Live, it is the real time. In a sandbox `amply clock advance` moves it forward.
 """
 
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from workers.gateways import store_clock
 from workers.gateways.database import Pool
@@ -17,12 +16,7 @@ class BusinessClock:
     def __init__(self, settings: Mapping[str, str]) -> None:
         # Whoever does not say that it is a sandbox gets the time that nothing moves.
         self._is_sandbox = settings.get("AMPLY_ENVIRONMENT") == "test"
-        self._ahead = timedelta()
-        self._read_at = float("-inf")
 
-    async def now(self, pool: Pool, *, stale_s: float = 0.0) -> datetime:
-        """The business time, in UTC; a move of the sandbox's clock may show `stale_s` later."""
-        if self._is_sandbox and time.monotonic() - self._read_at >= stale_s:
-            self._ahead = await store_clock.ahead(pool)
-            self._read_at = time.monotonic()
-        return datetime.now(UTC) + self._ahead
+    async def now(self, pool: Pool) -> datetime:
+        """The business time, in UTC."""
+        return await store_clock.now(pool) if self._is_sandbox else datetime.now(UTC)

@@ -1,14 +1,14 @@
-"""How far the sandbox's business clock is ahead of the real one."""
+"""What the sandbox's business clock says."""
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Final
 
 from workers.gateways.database import Pool
 
-AHEAD: Final = "SELECT now - clock_timestamp() FROM read.business_clock"
+NOW: Final = "SELECT now FROM read.business_clock"
 
 
-async def ahead(pool: Pool) -> timedelta:
-    """Zero until somebody moves it; it never shrinks."""
-    by: timedelta = await pool.fetchval(AHEAD)
-    return by
+async def now(pool: Pool) -> datetime:
+    """The business time, in UTC."""
+    moment: datetime = await pool.fetchval(NOW)
+    return moment

@@ -58,7 +58,10 @@ async def _collect(
     ):
         return Declined("too_many_attempts", payment_intent=gift.payment_intent)
     if gift.payment_intent is None:
-        return await payments.charge(gift.account, gift.attempt, message, gift.request, method)
+        return await payments.charge(
+            *(gift.account, gift.attempt, message, gift.request, method),
+            begun_before=gift.begun_before,
+        )
     answer: Intent | Declined | Missing | AccessRevoked
     answer = await payments.stripe.fetch_intent(gift.account, gift.payment_intent)
     if method is not None and isinstance(answer, Intent) and answer.status not in _PAID:

@@ -36,7 +36,8 @@ async def charge(message: Envelope[DonationRequested], payments: Payments) -> Pr
     ):
         return decisions.progress(Declined("too_many_attempts"), seal, on_client=on_client)
     answer = await payments.charge(
-        opened.account, opened.attempt, message, gift, gift.payment_method
+        *(opened.account, opened.attempt, message, gift, gift.payment_method),
+        begun_before=opened.begun_before,
     )
     await payments.cards.note(answer)
     reach("payments.answered")

@@ -88,7 +88,8 @@ class Scene:
     async def charge(self, promised: Any, attempt: int = 1) -> Any:
         """The call to Stripe alone, as if the process died after it."""
         return await self.payments.charge(
-            self.account, attempt, promised, promised.body, promised.body.payment_method
+            *(self.account, attempt, promised, promised.body, promised.body.payment_method),
+            begun_before=True,
         )
 
     async def intent(self, **changes: str) -> str:
