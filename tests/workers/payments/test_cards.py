@@ -29,6 +29,7 @@ async def payments(
         "AMPLY_POSTGRES": bench.role_dsn("payments"),
         "AMPLY_MASTER_KEY": str(master_key_file),
         "AMPLY_LIMIT_CARD_DECLINES_PER_HOUR": "3",
+        "AMPLY_URL": "https://amply.example",
     }
     async with open_payments(settings) as opened:
         yield opened

@@ -133,8 +133,9 @@ async def test_a_part_of_a_gift_may_be_disputed_more_than_once(scene: Scene) -> 
 
 async def test_rates_of_other_days_take_more_than_the_gift_and_give_less(scene: Scene) -> None:
     scene.account = await scene.sandbox.account("US")
-    scene.organization, scene.fund = await scene.bench.organization(scene.account)
-    gift = await paid(scene)
+    scene.organization, _ = await scene.bench.organization(scene.account)
+    scene.fund = await scene.add_fund("USD")
+    gift = await paid(scene, fund_currency="USD")
     try:
         await scene.sandbox.control("rates", usd=1.2)
         dispute = await disputed(gift)
