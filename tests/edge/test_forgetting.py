@@ -105,7 +105,9 @@ async def test_webhooks_about_the_donors_payments_keep_no_body_and_are_still_kno
         event(account, data={"object": {"id": ours, **billing}}),
         charge(ours),
         charge({"id": ours, "object": "payment_intent"}),
-        event(account, type="charge.refunded", data={"object": {"payment_intent": ours}}),
+        event(
+            account, type="charge.refunded", data={"object": {"id": "ch_1", "payment_intent": ours}}
+        ),
         charge(others),
         charge(None),
     ]
