@@ -17,6 +17,7 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 _RANDOM_LENGTH: Final = 32
 _CHECKSUM_LENGTH: Final = 6
 _FORM: Final = re.compile(rb"ampk_(test|live)_[0-9A-Za-z]{38}")
+_PREFIX: Final = b"ampk_"
 PURPOSE: Final = "api-key"
 
 
@@ -25,6 +26,11 @@ def mint(environment: Environment) -> str:
     random = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_LENGTH))
     body = f"ampk_{environment}_{random}"
     return body + _checksum(body.encode())
+
+
+def looks_like_one(token: bytes) -> bool:
+    """Whether it is meant to be a key of ours, good or not."""
+    return token.startswith(_PREFIX)
 
 
 def environment_of(token: bytes) -> Environment | None:

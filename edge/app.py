@@ -21,6 +21,7 @@ from edge.donations.service import DonationService
 from edge.donations.status import Donations
 from edge.donations.steps import Steps
 from edge.exports.service import Exports
+from edge.gate import Gate, Nobody
 from edge.health import Health
 from edge.ledger.service import MemberLedger
 from edge.limits import service as counting
@@ -47,7 +48,7 @@ from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
-from edge.routes.table import Routes, table
+from edge.routes.table import Routes, access_to, table
 from edge.routes.webhooks import WebhookRoutes
 from edge.settings import Settings
 from edge.waiting import Waiters
@@ -90,35 +91,35 @@ def build_app(settings: Settings) -> web.Application:
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
-    exports = Exports(*members, log, censuses, clock)
+    exports = Exports(database, log, censuses, clock)
 
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)
     fingerprint_key = derive(key, idempotency.PURPOSE)
     accounts = AccountService(*members, changes, key)
     routes = Routes(
-        accounts=AccountRoutes(authentication, accounts, fingerprint_key),
+        accounts=AccountRoutes(accounts, fingerprint_key),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
-        donations=DonationRoutes(
-            authentication, service, donations, steps, limits, fingerprint_key
-        ),
-        refunds=RefundRoutes(authentication, refunds, fingerprint_key),
-        receipts=ReceiptRoutes(authentication, receipts),
+        donations=DonationRoutes(service, donations, steps, limits, fingerprint_key),
+        refunds=RefundRoutes(refunds, fingerprint_key),
+        receipts=ReceiptRoutes(receipts),
         webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),
         connect_webhooks=WebhookRoutes(reception, "connect", settings.stripe_connect_secrets),
         public=PublicRoutes(public),
         census=CensusRoutes(public, censuses),
         proofs=ProofRoutes(Proofs(database, log), log.number),
-        exports=ExportRoutes(authentication, public, exports),
-        ledger=LedgerRoutes(authentication, MemberLedger(*members, clock)),
-        payouts=PayoutRoutes(authentication, PayoutBooks(*members)),
-        reconciliation=ReconciliationRoutes(authentication, Reconciliations(*members)),
+        exports=ExportRoutes(public, exports),
+        ledger=LedgerRoutes(MemberLedger(database, authorization, clock)),
+        payouts=PayoutRoutes(PayoutBooks(database)),
+        reconciliation=ReconciliationRoutes(Reconciliations(database)),
         log=LogRoutes(log),
         health=HealthRoutes(health, settings.environment),
         documentation=DocumentationRoutes(settings.url),
     )
+    gate = Gate(authentication, Nobody(), directory, authorization)
     for method, path, handler in table(routes):
-        app.router.add_route(method, path, handler, expect_handler=server.meet_expectation)
+        guarded = gate.guard(access_to(method, path), handler)
+        app.router.add_route(method, path, guarded, expect_handler=server.meet_expectation)
     parts: list[_Part] = [listener, limits, service, reception, Tidying(database), health]
     _add_life(app, database, health, log, changes, parts)
     return app

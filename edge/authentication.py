@@ -11,10 +11,10 @@ from typing import Final
 from aiohttp import web
 
 from edge import api_keys
+from edge.caller import Caller
 from edge.directory.directory import Directory
 from edge.directory.records import ApiKey
 from edge.errors import ProblemError
-from edge.http import API_KEY
 from edge.settings import Environment
 
 _SCHEME: Final = "bearer "
@@ -22,19 +22,18 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="amply"'}
 
 
 class Authentication:
-    """Finds the key of a request and checks its scope."""
+    """Finds the caller behind an API key."""
 
     def __init__(self, directory: Directory, hash_key: bytes, environment: Environment) -> None:
         self._directory = directory
         self._hash_key = hash_key
         self._environment = environment
 
-    async def key_of(self, request: web.Request, scope: str) -> ApiKey:
-        """The request's key, which has `scope`; ProblemError 401 or 403."""
-        token = _token(request)
+    async def caller_of(self, token: bytes) -> Caller:
+        """Whose key it is; ProblemError 401."""
         environment = api_keys.environment_of(token)
         if environment is None:
-            raise ProblemError("unauthenticated", headers=_CHALLENGE)
+            raise self.refusal()
         if environment != self._environment:
             raise ProblemError(
                 "key_of_other_environment",
@@ -44,11 +43,20 @@ class Authentication:
         secret_hash = api_keys.secret_hash(self._hash_key, token)
         key = await self._directory.api_key(secret_hash)
         if key is None or not self._is_usable(key, secret_hash):
-            raise ProblemError("unauthenticated", headers=_CHALLENGE)
-        request[API_KEY] = key.id
-        if scope not in key.scopes:
-            raise ProblemError("scope_missing", f"The key needs the scope `{scope}`.")
-        return key
+            raise self.refusal()
+        return Caller(
+            id=key.id,
+            kind="api_key",
+            subject=f"api_key:{key.id}",
+            organization=key.organization,
+            environment=key.environment,
+            scopes=key.scopes,
+        )
+
+    @staticmethod
+    def refusal() -> ProblemError:
+        """The one answer to everything that is no good key."""
+        return ProblemError("unauthenticated", headers=_CHALLENGE)
 
     def _is_usable(self, key: ApiKey, secret_hash: bytes) -> bool:
         return (
@@ -59,9 +67,10 @@ class Authentication:
         )
 
 
-def _token(request: web.Request) -> bytes:
+def token_of(request: web.Request) -> bytes | None:
+    """The bearer token; None when there is not exactly one (RFC 6750)."""
     values = request.headers.getall("Authorization", [])
     if len(values) != 1 or not values[0].lower().startswith(_SCHEME):
-        raise ProblemError("unauthenticated", headers=_CHALLENGE)
+        return None
     # Header bytes that are no UTF-8 arrive as surrogates: bytes compare, whatever they are.
     return values[0][len(_SCHEME) :].strip().encode("utf-8", "surrogateescape")

@@ -60,14 +60,29 @@ class Authorization:
         self._asking: dict[Question, asyncio.Task[bool]] = {}
 
     async def require(
-        self, question: Question, refusal: ProblemError, *, may_be_stale: bool = False
+        self,
+        question: Question,
+        refusal: ProblemError,
+        *,
+        may_be_stale: bool = False,
+        is_fresh: bool = False,
     ) -> None:
         """Return when it is allowed; raise `refusal`, or ProblemError 503 when nobody knows."""
-        if not await self.is_allowed(question, may_be_stale=may_be_stale):
+        if not await self.is_allowed(question, may_be_stale=may_be_stale, is_fresh=is_fresh):
             raise refusal
 
-    async def is_allowed(self, question: Question, *, may_be_stale: bool = False) -> bool:
-        """The decision; ProblemError 503 while SpiceDB is away and none is remembered."""
+    async def is_allowed(
+        self, question: Question, *, may_be_stale: bool = False, is_fresh: bool = False
+    ) -> bool:
+        """The decision; ProblemError 503 while SpiceDB is away and none is remembered.
+
+        `is_fresh`: SpiceDB is asked now, for its newest data.
+        """
+        if is_fresh:
+            try:
+                return await self._ask(question, True)
+            except UnreachableError as error:
+                raise ProblemError("permissions_unavailable", headers=_RETRY_AFTER) from error
         known = self._decisions.get(question)
         if known is not None:
             allowed, decided_at = known

@@ -40,17 +40,23 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "signature_out_of_time": ProblemKind(
         400, "Stripe-Signature is out of time", "Sign within 300 seconds of sending."
     ),
+    "organization_not_named": ProblemKind(
+        400, "No organization is named", "Name yours in the header `Amply-Organization`."
+    ),
     "unauthenticated": ProblemKind(
         401, "The API key is missing or wrong", "Send `Authorization: Bearer <API key>`."
+    ),
+    "step_up_needed": ProblemKind(
+        401, "A fresh sign-in with a second factor is needed", "Sign in again with both factors."
     ),
     "key_of_other_environment": ProblemKind(
         401, "The API key is of another environment", "Use test keys for test, live keys for live."
     ),
     "scope_missing": ProblemKind(
-        403, "The API key lacks a scope", "Use a key that was made with the scope named."
+        403, "A scope is missing", "Use a key or a token that has the scope named."
     ),
     "permission_denied": ProblemKind(
-        403, "This key may not do that there", "Ask the organization to permit it to your key."
+        403, "You may not do that there", "Ask the organization to permit it."
     ),
     "address_denied": ProblemKind(
         403, "Nothing is taken from this address", "Ask the operators of this server."

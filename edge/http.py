@@ -14,9 +14,9 @@ from aiohttp import web
 
 from edge.errors import ProblemError
 
-#: What a request's log line names beside the route: its id, its key, ids of what it was about.
+#: What a request's log line names beside the route: its id, who asked, ids of what it was about.
 REQUEST_ID: Final = web.RequestKey("request_id", str)
-API_KEY: Final = web.RequestKey("api_key", str)
+ACTOR: Final = web.RequestKey("actor", str)
 SUBJECTS: Final = web.RequestKey("subjects", dict[str, str])
 
 BODY_S_MAX: Final = 10.0

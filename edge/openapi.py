@@ -147,7 +147,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
                 "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
                 "content": content,
             },
-            **_problems(operation.problems),
+            **_problems(operation.refusals),
         },
     }
     if operation.status == 201:

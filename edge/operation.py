@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from edge.access import Access, Public
+
 ALWAYS: Final = ("internal", "unavailable")
 WITH_KEY: Final = ("unauthenticated", "key_of_other_environment", "scope_missing", *ALWAYS)
 
@@ -20,10 +22,29 @@ class Operation:
     status: int
     answer: type[BaseModel] | str | tuple[str, ...]
     problems: tuple[str, ...]
-    scope: str | None = None
+    access: Access | Public
     body: type[BaseModel] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
     headers: tuple[str, ...] = ()
+
+    @property
+    def scope(self) -> str | None:
+        """What a key or a token needs; None for what is public."""
+        return self.access.scope if isinstance(self.access, Access) else None
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Codes of all its problems: its own, and those of what it needs."""
+        if not isinstance(self.access, Access):
+            return self.problems
+        needs = [*WITH_KEY]
+        if self.access.on != "caller":
+            needs += ["permissions_unavailable", "permission_denied", "organization_not_found"]
+        if self.access.on in ("own", "service"):
+            needs.append("organization_not_named")
+        if self.access.needs_step_up:
+            needs.append("step_up_needed")
+        return tuple(dict.fromkeys([*self.problems, *needs]))
 
 
 def parameter(
@@ -40,3 +61,6 @@ def parameter(
 
 
 SLUG: Final = parameter("slug", "path", "The organization's short name.", {"type": "string"})
+ORGANIZATION: Final = parameter(
+    "organization", "path", "The organization's id or short name.", {"type": "string"}
+)

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from edge.access import PUBLIC, Access
 from edge.accounts.operations import ACCOUNTS
 from edge.census.models import CensusProof
 from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
@@ -73,7 +74,7 @@ OPERATIONS: Final = (
         status=202,
         answer=Donation,
         body=DonationRequest,
-        scope="donations:write",
+        access=Access(scope="donations:write", on="service"),
         parameters=(_IDEMPOTENCY_KEY,),
         headers=("Location", "Idempotent-Replayed"),
         problems=(
@@ -108,7 +109,7 @@ OPERATIONS: Final = (
         summary="What became of a gift.",
         status=200,
         answer=Donation,
-        scope="donations:read",
+        access=Access(scope="donations:read", on="own"),
         parameters=(_DONATION, _PREFER, _IF_NONE_MATCH),
         headers=("ETag", "Preference-Applied"),
         problems=("donation_not_found", "query_not_accepted", *_WITH_KEY),
@@ -121,7 +122,7 @@ OPERATIONS: Final = (
         status=202,
         answer=Donation,
         body=AttemptRequest,
-        scope="donations:write",
+        access=Access(scope="donations:write", on="own"),
         parameters=(_DONATION, _IDEMPOTENCY_KEY),
         headers=("Location", "Idempotent-Replayed"),
         problems=("donation_pending", *_LIMITED, *_OF_STEPS),
@@ -134,7 +135,7 @@ OPERATIONS: Final = (
         status=202,
         answer=Donation,
         body=CancelRequest,
-        scope="donations:write",
+        access=Access(scope="donations:write", on="own"),
         parameters=(_DONATION, _IDEMPOTENCY_KEY),
         headers=("Location", "Idempotent-Replayed"),
         problems=_OF_STEPS,
@@ -146,7 +147,7 @@ OPERATIONS: Final = (
         summary="The proof that a gift is in the ledger (C2SP tlog-proof).",
         status=200,
         answer="text/plain",
-        scope="donations:read",
+        access=Access(scope="donations:read", on="own"),
         parameters=(
             _DONATION,
             _PREFER,
@@ -173,6 +174,7 @@ OPERATIONS: Final = (
         identifier="showPublicOrganization",
         summary="An organization's figures.",
         status=200,
+        access=PUBLIC,
         answer=PublicOrganization,
         parameters=(_SLUG, _IF_NONE_MATCH),
         headers=("ETag",),
@@ -190,6 +192,7 @@ OPERATIONS: Final = (
         identifier="proveMembership",
         summary="The proof that the newest census counts the organization's chain.",
         status=200,
+        access=PUBLIC,
         answer=CensusProof,
         parameters=(_SLUG, _IF_NONE_MATCH),
         headers=("ETag",),
@@ -201,6 +204,7 @@ OPERATIONS: Final = (
         identifier="proveInclusion",
         summary="The proof that an entry is in the tree of a size (RFC 6962).",
         status=200,
+        access=PUBLIC,
         answer=InclusionProof,
         parameters=(_LOG, _tree_size("index", 0, "Of the entry."), _tree_size("size", 1)),
         problems=("not_found", "size_not_published", "query_not_accepted", *_ALWAYS),
@@ -211,6 +215,7 @@ OPERATIONS: Final = (
         identifier="proveConsistency",
         summary="The proof that the tree of one size is a prefix of another's (RFC 6962).",
         status=200,
+        access=PUBLIC,
         answer=ConsistencyProof,
         parameters=(_LOG, _tree_size("old", 0), _tree_size("new", 1)),
         problems=("not_found", "size_not_published", "query_not_accepted", *_ALWAYS),
@@ -221,6 +226,7 @@ OPERATIONS: Final = (
         identifier="showLogFile",
         summary="The log's static files (C2SP tlog-tiles): checkpoint, vkey, tile/...",
         status=200,
+        access=PUBLIC,
         answer="application/octet-stream",
         parameters=(
             _LOG,
@@ -235,6 +241,7 @@ OPERATIONS: Final = (
             identifier=identifier,
             summary=summary,
             status=200,
+            access=PUBLIC,
             answer="application/json",
             parameters=(
                 _parameter(

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from edge import errors, logs, metrics
 from edge.errors import ProblemError
-from edge.http import API_KEY, REQUEST_ID, SUBJECTS
+from edge.http import ACTOR, REQUEST_ID, SUBJECTS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -136,7 +136,7 @@ def _record(request: web.Request, outcome: str, status: int, seconds: float) -> 
         status=status,
         outcome=outcome,
         duration_ms=round(seconds * 1000, 2),
-        api_key=request.get(API_KEY),
+        actor=request.get(ACTOR),
         **request.get(SUBJECTS, {}),
     )
 

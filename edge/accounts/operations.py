@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from edge.access import PUBLIC, Access
 from edge.accounts.models import AccountCreation, AccountRequest, LinkCreation, StripeAccount
-from edge.operation import ALWAYS, SLUG, WITH_KEY, Operation, parameter
+from edge.operation import ALWAYS, ORGANIZATION, WITH_KEY, Operation, parameter
 
-_PATH: Final = "/v1/organizations/{slug}/stripe-account"
+_PATH: Final = "/v1/organizations/{organization}/stripe-account"
 _IDEMPOTENCY_KEY: Final = parameter(
     "Idempotency-Key",
     "header",
@@ -57,8 +58,13 @@ ACCOUNTS: Final = (
         status=201,
         answer=AccountRequest,
         body=AccountCreation,
-        scope="accounts:write",
-        parameters=(SLUG, _IDEMPOTENCY_KEY, _PREFER),
+        access=Access(
+            scope="accounts:write",
+            permission="manage_stripe_account",
+            is_fresh=True,
+            needs_step_up=True,
+        ),
+        parameters=(ORGANIZATION, _IDEMPOTENCY_KEY, _PREFER),
         headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
         problems=("account_exists", "country_not_supported", *_BODY, *_WRITE),
     ),
@@ -69,8 +75,8 @@ ACCOUNTS: Final = (
         summary="The account's state, and what Stripe still needs in plain words.",
         status=200,
         answer=StripeAccount,
-        scope="accounts:read",
-        parameters=(SLUG, _PREFER),
+        access=Access(scope="accounts:read", permission="view_stripe_account"),
+        parameters=(ORGANIZATION, _PREFER),
         headers=("ETag", "Preference-Applied"),
         problems=_READ,
     ),
@@ -81,8 +87,13 @@ ACCOUNTS: Final = (
         summary="Send no more gifts to the account; refunds, disputes and payouts go on.",
         status=200,
         answer=AccountRequest,
-        scope="accounts:write",
-        parameters=(SLUG, _IDEMPOTENCY_KEY, _PREFER),
+        access=Access(
+            scope="accounts:write",
+            permission="manage_stripe_account",
+            is_fresh=True,
+            needs_step_up=True,
+        ),
+        parameters=(ORGANIZATION, _IDEMPOTENCY_KEY, _PREFER),
         headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
         problems=_WRITE,
     ),
@@ -94,8 +105,13 @@ ACCOUNTS: Final = (
         status=201,
         answer=AccountRequest,
         body=LinkCreation,
-        scope="accounts:write",
-        parameters=(SLUG, _IDEMPOTENCY_KEY, _PREFER),
+        access=Access(
+            scope="accounts:write",
+            permission="manage_stripe_account",
+            is_fresh=True,
+            needs_step_up=True,
+        ),
+        parameters=(ORGANIZATION, _IDEMPOTENCY_KEY, _PREFER),
         headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
         problems=(*_BODY, *_WRITE),
     ),
@@ -106,9 +122,9 @@ ACCOUNTS: Final = (
         summary="What came of a request that was answered 202.",
         status=200,
         answer=AccountRequest,
-        scope="accounts:read",
+        access=Access(scope="accounts:read", permission="view_stripe_account"),
         parameters=(
-            SLUG,
+            ORGANIZATION,
             parameter("request", "path", "Its `areq_…` id.", {"type": "string"}),
             _PREFER,
         ),
@@ -121,6 +137,7 @@ ACCOUNTS: Final = (
         identifier="returnFromStripe",
         summary="For Stripe: where a person comes back to from a form.",
         status=200,
+        access=PUBLIC,
         answer=("text/plain", "application/json"),
         parameters=(_TOKEN,),
         problems=_PAGE,
@@ -131,6 +148,7 @@ ACCOUNTS: Final = (
         identifier="refreshStripeLink",
         summary="For Stripe: 303 to a fresh link, in place of one that was used or is too old.",
         status=303,
+        access=PUBLIC,
         answer="text/plain",
         parameters=(_TOKEN,),
         headers=("Location",),

@@ -13,10 +13,11 @@ from contracts.accounts import AccountAction, AccountRequested
 from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
 from edge.accounts import decisions, store
-from edge.authorization import Authorization, Question
+from edge.authorization import Authorization
+from edge.caller import Caller
 from edge.database.pool import Database
 from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Organization
+from edge.directory.records import Organization
 from edge.donations import store as requests
 from edge.errors import ProblemError
 from edge.times import spell_time
@@ -35,7 +36,7 @@ _LINK: Final = "account-link"
 class Submission:
     """A request as it came: who sends it, about whom, under which Idempotency-Key."""
 
-    api_key: ApiKey
+    caller: Caller
     organization: Organization
     route: str
     idempotency_key: str
@@ -61,24 +62,12 @@ class AccountService:
         self._waiters = waiters
         self._link_key = keys.derive(master_key, _LINK)
 
-    async def organization(self, key: ApiKey, slug: str, permission: str) -> Organization:
-        """The organization, when this key has the permission there; ProblemError 404 or 403."""
-        organization = await self._directory.organization(slug) if "_" not in slug else None
-        if organization is None:
-            raise ProblemError("organization_not_found")
-        question = Question(f"organization:{organization.id}", permission, f"api_key:{key.id}")
-        refusal = ProblemError(
-            "permission_denied", f"This key may not do that for the account of {slug}."
-        )
-        await self._authorization.require(question, refusal)
-        return organization
-
     async def submit(self, submission: Submission) -> tuple[str, bool]:
         """The request's id, and whether it was made before; ProblemError 422 for another one."""
         request, record = _command(
             submission.organization.id, submission.action, country=submission.country
         )
-        sender = submission.api_key
+        sender = submission.caller
         key = (
             *(sender.organization, sender.environment, submission.route),
             submission.idempotency_key,
@@ -115,18 +104,18 @@ class AccountService:
             wait_s,
         )
 
-    async def asked(self, key: ApiKey, organization: str, request: str) -> dict[str, Any]:
-        """A request of this key's organization; ProblemError 404 when there is none such.
+    async def asked(self, caller: Caller, organization: str, request: str) -> dict[str, Any]:
+        """A request of the caller's organization; ProblemError 404 when there is none such.
 
         A link is for whoever asked for it: other keys see that there is one.
         """
         found = await self._outcome(organization, request)
-        async with self._database.transaction([key.organization]) as connection:
-            creator = await store.asked_by(connection, key.organization, request)
+        async with self._database.transaction([caller.organization]) as connection:
+            creator = await store.asked_by(connection, caller.organization, request)
         if creator is None:
             raise ProblemError("request_not_found")
         shown = found or pending(request)
-        return shown if creator == key.id else {**shown, "url": None}
+        return shown if creator == caller.id else {**shown, "url": None}
 
     async def accounts(self, organization: str, wait_s: float = 0) -> dict[str, Any]:
         """The organization's accounts; with `wait_s` once the current one is active."""

@@ -69,7 +69,7 @@ class Acceptance:
                 *item.key,
                 item.fingerprint,
                 item.gift.donation,
-                item.gift.key.id,
+                item.gift.caller.id,
                 keys.encrypt(self._answer_key, answer, item.gift.donation.encode()),
             )
             for item, answer in zip(batch, answers, strict=True)

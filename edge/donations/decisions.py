@@ -10,7 +10,8 @@ from contracts.fees import charge_for, platform_fee
 from contracts.identifiers import type_id
 from contracts.message import Envelope
 from contracts.money import AMOUNT_MINOR_MAX, charge_step, spell
-from edge.directory.records import ApiKey, Fund, Organization
+from edge.caller import Caller
+from edge.directory.records import Fund, Organization
 from edge.donations.models import DonationRequest, Donor
 from edge.donors import people
 from edge.errors import Fault, ProblemError
@@ -30,7 +31,7 @@ class Gift:
     id: UUID
     donation: str
     now: datetime
-    key: ApiKey
+    caller: Caller
     organization: Organization
     fund: Fund
     request: DonationRequest
@@ -67,7 +68,7 @@ def charge_of(request: DonationRequest, organization: Organization) -> int:
 
 def decide(
     request: DonationRequest,
-    key: ApiKey,
+    caller: Caller,
     organization: Organization,
     fund: Fund,
     identifier: UUID,
@@ -85,7 +86,7 @@ def decide(
         id=identifier,
         donation=type_id("don", identifier),
         now=now,
-        key=key,
+        caller=caller,
         organization=organization,
         fund=fund,
         request=request,
@@ -123,7 +124,7 @@ def message_of(gift: Gift, donor: SealedDonor | None) -> Envelope[DonationReques
             currency=gift.request.currency,
             covers_fee=gift.request.covers_fee,
             payment_method=gift.request.payment_method,
-            collected_by=gift.key.id,
+            collected_by=gift.caller.id,
             visibility=gift.visibility,
             public_after=gift.public_after,
             donor=donor,

@@ -10,8 +10,9 @@ from contracts.identifiers import random_id
 from contracts.money import STANDARD
 from edge import metrics
 from edge.authorization import Authorization, Question
+from edge.caller import Caller
 from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Fund, Organization
+from edge.directory.records import Fund, Organization
 from edge.donations.acceptance import ROUTE, Acceptance, Accepted, Accepting, RequestKey
 from edge.donations.decisions import decide, visibility_of
 from edge.donations.models import DonationRequest
@@ -38,12 +39,12 @@ _ABOUT_STATE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request as it came: the key's owner, Idempotency-Key, fingerprint, parsed body.
+    """A request as it came: who asked, Idempotency-Key, fingerprint, parsed body.
 
     `client` is the address that it is counted under, None when it is under none.
     """
 
-    api_key: ApiKey
+    caller: Caller
     idempotency_key: str
     fingerprint: bytes
     body: DonationRequest
@@ -53,8 +54,8 @@ class Submission:
     def request_key(self) -> RequestKey:
         """Where the request is unique: another API key of the organization is the same sender."""
         return (
-            self.api_key.organization,
-            self.api_key.environment,
+            self.caller.organization,
+            self.caller.environment,
             ROUTE,
             self.idempotency_key,
         )
@@ -145,7 +146,7 @@ class DonationService:
             Question(
                 f"organization:{organization.id}",
                 "create_donation_by_api",
-                f"api_key:{submission.api_key.id}",
+                submission.caller.subject,
             ),
             self._refusal(organization),
             may_be_stale=True,
@@ -157,15 +158,13 @@ class DonationService:
         is_delayed = visibility_of(organization, fund, body.donor) == "delayed_public"
         business_now = await self._business_now() if is_delayed else now
         gift = decide(
-            *(body, submission.api_key, organization, fund, random_id(now), now, business_now)
+            *(body, submission.caller, organization, fund, random_id(now), now, business_now)
         )
         return Accepting(submission.request_key, submission.fingerprint, gift)
 
     @staticmethod
     def _refusal(organization: Organization) -> ProblemError:
-        return ProblemError(
-            "permission_denied", f"This key may not make gifts for {organization.slug}."
-        )
+        return ProblemError("permission_denied", f"You may not make gifts for {organization.slug}.")
 
     async def _fund(self, organization: Organization, body: DonationRequest) -> Fund:
         if body.fund is None:

@@ -1,12 +1,12 @@
-"""What became of a gift, for the key that may see it."""
+"""What became of a gift, for whoever may see it."""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
+from edge.caller import Caller
 from edge.database.pool import Database
-from edge.directory.records import ApiKey
 from edge.donations import store
 from edge.donations.acceptance import ROUTE, Acceptance
 from edge.donations.decisions import links_of
@@ -51,29 +51,29 @@ class Donations:
         self._waiters = waiters
         self._publishable_key = publishable_key
 
-    async def find(self, key: ApiKey, donation: str, *, wait_s: float = 0) -> Seen:
-        """The donation, settled or after `wait_s`; ProblemError 404 when this key has none such.
+    async def find(self, caller: Caller, donation: str, *, wait_s: float = 0) -> Seen:
+        """The donation, settled or after `wait_s`; ProblemError 404 when the caller has none such.
 
         A key sees its organization's donations, and those that the organization's keys collected
         for others.
         """
         return await self._waiters.until(
             donation,
-            lambda: self._look(key, donation),
+            lambda: self._look(caller, donation),
             lambda seen: seen.status in SETTLED,
             wait_s,
         )
 
-    async def _look(self, key: ApiKey, donation: str) -> Seen:
-        async with self._database.transaction([key.organization]) as connection:
-            row = await store.find_donation(connection, key.organization, donation)
-            asked = await store.find_answers(connection, key.organization, donation)
+    async def _look(self, caller: Caller, donation: str) -> Seen:
+        async with self._database.transaction([caller.organization]) as connection:
+            row = await store.find_donation(connection, caller.organization, donation)
+            asked = await store.find_answers(connection, caller.organization, donation)
         stored = next((request for request in asked if request["route"] == ROUTE), None)
         answer = None
         if stored is not None:
             answer = orjson.loads(self._acceptance.open_answer(donation, stored["answer"]))
             answer.setdefault("attempt", 1)  # Not in what was answered before it was counted.
-            if row is None and answer["organization"] != key.organization:
+            if row is None and answer["organization"] != caller.organization:
                 row = await self._collected(answer["organization"], donation)
         if row is not None:
             resource = resource_of(row)
@@ -81,7 +81,7 @@ class Donations:
             resource = answer
         else:
             raise ProblemError("donation_not_found")
-        has_asked = any(request["created_by"] == key.id for request in asked)
+        has_asked = any(request["created_by"] == caller.id for request in asked)
         if resource["status"] == "requires_action" and has_asked:
             resource["next_action"] = await self._next_action(resource["organization"], donation)
         return Seen(resource["organization"], resource | await self._aftermath(resource))

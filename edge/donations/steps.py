@@ -14,7 +14,7 @@ import orjson
 from contracts.identifiers import random_id
 from contracts.message import BodyT, Envelope
 from contracts.payments import PaymentAttemptRequested, PaymentCancelRequested
-from edge.directory.records import ApiKey
+from edge.caller import Caller
 from edge.donations.acceptance import Acceptance, Accepted
 from edge.donations.models import CLOSED, AttemptRequest
 from edge.donations.status import Donations, Seen
@@ -36,7 +36,7 @@ class Asked:
     `client` is the address that it is counted under, None when it is under none.
     """
 
-    api_key: ApiKey
+    caller: Caller
     idempotency_key: str
     fingerprint: bytes
     route: str
@@ -70,7 +70,7 @@ class Steps:
         request = PaymentAttemptRequested(
             donation=asked.donation,
             payment_method=body.payment_method,
-            requested_by=asked.api_key.id,
+            requested_by=asked.caller.id,
         )
         now = datetime.now(UTC)
         answer = seen.resource | {
@@ -95,7 +95,7 @@ class Steps:
     async def _find(self, asked: Asked) -> Seen:
         if self._is_backlogged():
             raise ProblemError("backlog", headers={"Retry-After": "10"})
-        seen = await self._donations.find(asked.api_key, asked.donation)
+        seen = await self._donations.find(asked.caller, asked.donation)
         if seen.status in _PAID:
             raise ProblemError("donation_paid")
         if seen.status in CLOSED:
@@ -125,7 +125,7 @@ class Steps:
         result = await self._acceptance.take(
             *(_key_of(asked), asked.fingerprint),
             donation=asked.donation,
-            api_key=asked.api_key.id,
+            api_key=asked.caller.id,
             answer=orjson.dumps(answer),
             organization=seen.organization,
             record=outbox.prepare(_SENDER, topic, message),
@@ -136,5 +136,5 @@ class Steps:
 
 
 def _key_of(asked: Asked) -> tuple[str, str, str, str]:
-    key = asked.api_key
-    return key.organization, key.environment, asked.route, asked.idempotency_key
+    caller = asked.caller
+    return caller.organization, caller.environment, asked.route, asked.idempotency_key

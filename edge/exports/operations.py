@@ -3,8 +3,9 @@
 from typing import Final
 
 from amply_verify.kinds import KINDS as ENTRY_KINDS
+from edge.access import PUBLIC, Access, Public
 from edge.exports.models import ExportManifest
-from edge.operation import ALWAYS, SLUG, WITH_KEY, Operation, parameter
+from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, parameter
 from ledger.export_copy import FORMATS, KINDS
 
 _PINNED: Final = (
@@ -54,9 +55,10 @@ _OFFSET: Final = parameter(
 
 
 def _exports(
-    path: str, name: str, openings: str, problems: tuple[str, ...], scope: str | None = None
+    path: str, name: str, openings: str, problems: tuple[str, ...], access: Access | Public = PUBLIC
 ) -> tuple[Operation, Operation]:
     """The two operations of a copy: its bytes and its manifest."""
+    named = SLUG if access is PUBLIC else ORGANIZATION
     return (
         Operation(
             method="get",
@@ -65,8 +67,8 @@ def _exports(
             summary=f"The whole chain up to a checkpoint, with {openings}.",
             status=200,
             answer=tuple(sorted({kind.media_type for kind in KINDS.values()})),
-            scope=scope,
-            parameters=(SLUG, *_PINNED, _OFFSET),
+            access=access,
+            parameters=(named, *_PINNED, _OFFSET),
             headers=("Amply-Entries", "Content-Disposition", "Content-Location"),
             problems=problems,
         ),
@@ -77,8 +79,8 @@ def _exports(
             summary="How many bytes a copy has, their SHA-256, and what its entries add up to.",
             status=200,
             answer=ExportManifest,
-            scope=scope,
-            parameters=(SLUG, *_PINNED),
+            access=access,
+            parameters=(named, *_PINNED),
             problems=problems,
         ),
     )
@@ -92,7 +94,7 @@ EXPORTS: Final = (
         ("organization_not_found", "not_yet_covered", "query_not_accepted", *ALWAYS),
     ),
     *_exports(
-        "/v1/organizations/{slug}/ledger/export",
+        "/v1/organizations/{organization}/ledger/export",
         "Ledger",
         "all money and details",
         (
@@ -103,6 +105,6 @@ EXPORTS: Final = (
             "permissions_unavailable",
             *WITH_KEY,
         ),
-        scope="exports",
+        access=Access(scope="exports", permission="export_ledger"),
     ),
 )

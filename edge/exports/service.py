@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
-from edge.authorization import Authorization, Question
 from edge.census.service import Censuses
 from edge.clock import BusinessClock
 from edge.database.pool import Database
-from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Organization
+from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.exports import store
 from edge.ledger.openings import openings_shown
@@ -83,34 +81,16 @@ class Exports:
     def __init__(
         self,
         database: Database,
-        directory: Directory,
-        authorization: Authorization,
         log: PublishedLog,
         censuses: Censuses,
         clock: BusinessClock,
     ) -> None:
         self._database = database
-        self._directory = directory
-        self._authorization = authorization
         self._log = log
         self._censuses = censuses
         self._clock = clock
         self._turns = asyncio.Semaphore(PAGES_AT_ONCE)
         self._manifests: OrderedDict[tuple[str, bool, str], dict[str, Any]] = OrderedDict()
-
-    async def member_organization(self, slug: str, key: ApiKey) -> Organization:
-        """The organization whose sealed money and details the key may see; ProblemError if none."""
-        organization = await self._directory.organization(slug) if "_" not in slug else None
-        unknown = ProblemError("organization_not_found")
-        if organization is None:
-            raise unknown
-        is_own = key.organization == organization.id
-        await self._authorization.require(
-            Question(f"organization:{organization.id}", "export_ledger", f"api_key:{key.id}"),
-            # To others the refusal must not tell that there is such an organization.
-            ProblemError("permission_denied") if is_own else unknown,
-        )
-        return organization
 
     async def pin(self, organization: Organization, asked: Asked, *, is_member: bool) -> Pinned:
         """The copy asked for; ProblemError 409 while there is nothing to copy, 422 for no size."""

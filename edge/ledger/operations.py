@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from edge.access import PUBLIC, Access
 from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
-from edge.operation import ALWAYS, SLUG, WITH_KEY, Operation, parameter
+from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, parameter
 
 _ENTRY: Final = parameter("entry", "path", "The entry's `ent_…` id.", {"type": "string"})
 _CURSOR: Final = parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"})
@@ -24,6 +25,7 @@ LEDGER: Final = (
         identifier="listPublicLedger",
         summary="An organization's entries, oldest first.",
         status=200,
+        access=PUBLIC,
         answer=LedgerPage,
         parameters=(SLUG, _CURSOR, _LIMIT, _IF_NONE_MATCH),
         headers=("ETag",),
@@ -35,6 +37,7 @@ LEDGER: Final = (
         identifier="showPublicEntry",
         summary="An entry as the log has it. It never changes.",
         status=200,
+        access=PUBLIC,
         answer=EntryText,
         parameters=(SLUG, _ENTRY, _IF_NONE_MATCH),
         headers=("ETag",),
@@ -46,6 +49,7 @@ LEDGER: Final = (
         identifier="showPublicOpenings",
         summary="What everybody may see by now of what the entry seals.",
         status=200,
+        access=PUBLIC,
         answer=EntryOpenings,
         parameters=(SLUG, _ENTRY, _IF_NONE_MATCH),
         headers=("ETag",),
@@ -53,13 +57,13 @@ LEDGER: Final = (
     ),
     Operation(
         method="get",
-        path="/v1/organizations/{slug}/ledger",
+        path="/v1/organizations/{organization}/ledger",
         identifier="listLedger",
         summary="Entries, oldest first, with the openings that the key may see.",
         status=200,
         answer=LedgerPage,
-        scope="ledger:read",
-        parameters=(SLUG, _CURSOR, _LIMIT, _IF_NONE_MATCH),
+        access=Access(scope="ledger:read", permission="view_public_ledger"),
+        parameters=(ORGANIZATION, _CURSOR, _LIMIT, _IF_NONE_MATCH),
         headers=("ETag",),
         problems=(
             "organization_not_found",
@@ -70,13 +74,13 @@ LEDGER: Final = (
     ),
     Operation(
         method="get",
-        path="/v1/organizations/{slug}/ledger/entries/{entry}",
+        path="/v1/organizations/{organization}/ledger/entries/{entry}",
         identifier="showEntry",
         summary="One entry, with the openings that the key may see.",
         status=200,
         answer=LedgerEntry,
-        scope="ledger:read",
-        parameters=(SLUG, _ENTRY, _IF_NONE_MATCH),
+        access=Access(scope="ledger:read", permission="view_public_ledger"),
+        parameters=(ORGANIZATION, _ENTRY, _IF_NONE_MATCH),
         headers=("ETag",),
         problems=(
             "organization_not_found",

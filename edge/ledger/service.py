@@ -1,7 +1,7 @@
 """A member's view of the ledger: what everybody sees, and behind the labels what SpiceDB permits.
 
-Rules: the key's scope and SpiceDB must both allow it. SpiceDB is asked for the organization, then
-for each of its funds; which entries that comes to is decided by `ledger/visibility.py`, without a
+Rules: scope and SpiceDB must both allow it. SpiceDB is asked for the organization, then for each
+of its funds; which entries that comes to is decided by `ledger/visibility.py`, without a
 relationship for each entry.
 """
 
@@ -11,10 +11,9 @@ from itertools import compress
 from typing import Any, Final
 
 from edge.authorization import Authorization, Question
+from edge.caller import Caller
 from edge.clock import BusinessClock
 from edge.database.pool import Database
-from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Organization
 from edge.errors import ProblemError
 from edge.ledger import pages, store
 from edge.ledger.openings import show
@@ -32,71 +31,56 @@ class _Rights:
 
 
 class MemberLedger:
-    """What the holder of a key may see."""
+    """What a caller may see."""
 
     def __init__(
         self,
         database: Database,
-        directory: Directory,
         authorization: Authorization,
         clock: BusinessClock,
     ) -> None:
         self._database = database
-        self._directory = directory
         self._authorization = authorization
         self._clock = clock
 
-    async def page(self, key: ApiKey, slug: str, cursor: str | None, limit: int) -> bytes:
+    async def page(
+        self, caller: Caller, organization: str, cursor: str | None, limit: int
+    ) -> bytes:
         """A page of entries in the order of `seq`, as JSON."""
         start = pages.seq_of(cursor) if cursor is not None else 0
-        organization = await self._organization(key, slug)
-        rights = await self._rights(key, organization.id)
-        async with self._database.transaction([organization.id]) as connection:
-            rows = await store.entries(connection, organization.id, start, limit + 1)
+        rights = await self._rights(caller, organization)
+        async with self._database.transaction([organization]) as connection:
+            rows = await store.entries(connection, organization, start, limit + 1)
             reader = Reader(rights.role, await self._clock.now(connection), rights.funds)
-            shown = await show(connection, organization.id, rows[:limit], reader)
+            shown = await show(connection, organization, rows[:limit], reader)
         return pages.page(rows, limit, shown)
 
-    async def entry(self, key: ApiKey, slug: str, identifier: str) -> dict[str, Any]:
+    async def entry(self, caller: Caller, organization: str, identifier: str) -> dict[str, Any]:
         """One entry; ProblemError 404 when the organization has none such."""
-        organization = await self._organization(key, slug)
-        rights = await self._rights(key, organization.id)
-        async with self._database.transaction([organization.id]) as connection:
-            row = await store.entry(connection, organization.id, identifier)
+        rights = await self._rights(caller, organization)
+        async with self._database.transaction([organization]) as connection:
+            row = await store.entry(connection, organization, identifier)
             if row is None:
                 raise ProblemError("entry_not_found")
             reader = Reader(rights.role, await self._clock.now(connection), rights.funds)
-            shown = await show(connection, organization.id, [row], reader)
+            shown = await show(connection, organization, [row], reader)
         return pages.entry(row, shown)
 
-    async def _organization(self, key: ApiKey, slug: str) -> Organization:
-        unknown = ProblemError("organization_not_found")
-        organization = await self._directory.organization(slug) if "_" not in slug else None
-        if organization is None:
-            raise unknown
-        resource = f"organization:{organization.id}"
-        await self._authorization.require(_question(key, resource, "view_public_ledger"), unknown)
-        return organization
-
-    async def _rights(self, key: ApiKey, organization: str) -> _Rights:
-        if INTERNAL_SCOPE not in key.scopes:
+    async def _rights(self, caller: Caller, organization: str) -> _Rights:
+        if INTERNAL_SCOPE not in caller.scopes:
             return _Rights(Role.PUBLIC)
-        if await self._may_see_behind(key, f"organization:{organization}"):
+        if await self._may_see_behind(caller, f"organization:{organization}"):
             return _Rights(Role.MEMBER)
         async with self._database.transaction([organization]) as connection:
             funds = await store.funds(connection, organization)
         permitted: set[str] = set()
         for start in range(0, len(funds), _QUESTIONS_AT_ONCE):
             asked = funds[start : start + _QUESTIONS_AT_ONCE]
-            answers = [self._may_see_behind(key, f"fund:{fund}") for fund in asked]
+            answers = [self._may_see_behind(caller, f"fund:{fund}") for fund in asked]
             permitted.update(compress(asked, await asyncio.gather(*answers)))
         return _Rights(Role.MEMBER, frozenset(permitted)) if permitted else _Rights(Role.PUBLIC)
 
-    async def _may_see_behind(self, key: ApiKey, resource: str) -> bool:
+    async def _may_see_behind(self, caller: Caller, resource: str) -> bool:
         return await self._authorization.is_allowed(
-            _question(key, resource, "view_internal_ledger")
+            Question(resource, "view_internal_ledger", caller.subject)
         )
-
-
-def _question(key: ApiKey, resource: str, permission: str) -> Question:
-    return Question(resource, permission, f"api_key:{key.id}")

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from edge.operation import SLUG, WITH_KEY, Operation, parameter
+from edge.access import Access
+from edge.operation import ORGANIZATION, WITH_KEY, Operation, parameter
 from edge.payouts.models import (
     Payout,
     PayoutItemPage,
@@ -12,9 +13,9 @@ from edge.payouts.models import (
 )
 from edge.payouts.service import READ, WRITE
 
-_LIST: Final = "/v1/organizations/{slug}/payouts"
+_LIST: Final = "/v1/organizations/{organization}/payouts"
 _ONE: Final = f"{_LIST}/{{payout}}"
-_SETTINGS: Final = "/v1/organizations/{slug}/payout-settings"
+_SETTINGS: Final = "/v1/organizations/{organization}/payout-settings"
 _PAYOUT: Final = parameter("payout", "path", "Stripe's `po_…` id.", {"type": "string"})
 _PAGE: Final = (
     parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"}),
@@ -32,7 +33,11 @@ _PROBLEMS: Final = (
     "permissions_unavailable",
     *WITH_KEY,
 )
-_GET: Final[dict[str, Any]] = {"method": "get", "status": 200, "scope": READ}
+_GET: Final[dict[str, Any]] = {
+    "method": "get",
+    "status": 200,
+    "access": Access(scope=READ, permission="view_payouts"),
+}
 
 PAYOUTS: Final = (
     Operation(
@@ -40,7 +45,7 @@ PAYOUTS: Final = (
         identifier="listPayouts",
         summary="Payouts to the bank, newest first.",
         answer=PayoutPage,
-        parameters=(SLUG, *_PAGE),
+        parameters=(ORGANIZATION, *_PAGE),
         headers=("ETag",),
         problems=_PROBLEMS,
         **_GET,
@@ -50,7 +55,7 @@ PAYOUTS: Final = (
         identifier="showPayout",
         summary="One deposit, and the gifts, fees, refunds and disputes that add up to it.",
         answer=Payout,
-        parameters=(SLUG, _PAYOUT),
+        parameters=(ORGANIZATION, _PAYOUT),
         headers=("ETag",),
         problems=("payout_not_found", *_PROBLEMS),
         **_GET,
@@ -60,7 +65,7 @@ PAYOUTS: Final = (
         identifier="listPayoutItems",
         summary="The movements that a payout carries, oldest first.",
         answer=PayoutItemPage,
-        parameters=(SLUG, _PAYOUT, *_PAGE),
+        parameters=(ORGANIZATION, _PAYOUT, *_PAGE),
         headers=("ETag",),
         problems=("payout_not_found", "payout_not_split", *_PROBLEMS),
         **_GET,
@@ -70,7 +75,7 @@ PAYOUTS: Final = (
         identifier="exportPayoutItems",
         summary="The same as CSV, in decimal amounts: the column `net` adds up to the deposit.",
         answer="text/csv",
-        parameters=(SLUG, _PAYOUT),
+        parameters=(ORGANIZATION, _PAYOUT),
         headers=("Content-Disposition",),
         problems=("payout_not_found", "payout_not_split", *_PROBLEMS),
         **_GET,
@@ -80,7 +85,7 @@ PAYOUTS: Final = (
         identifier="showPayoutSettings",
         summary="Who pays the organization out, when, and why not at the moment.",
         answer=PayoutSettings,
-        parameters=(SLUG,),
+        parameters=(ORGANIZATION,),
         headers=("ETag",),
         problems=_PROBLEMS,
         **_GET,
@@ -93,8 +98,8 @@ PAYOUTS: Final = (
         status=200,
         answer=PayoutSettings,
         body=PayoutSettingsChange,
-        scope=WRITE,
-        parameters=(SLUG,),
+        access=Access(scope=WRITE, permission="manage_payouts", is_fresh=True, needs_step_up=True),
+        parameters=(ORGANIZATION,),
         problems=(
             "malformed_json",
             "invalid_body",

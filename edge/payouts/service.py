@@ -1,49 +1,25 @@
-"""Payouts of an organization, for keys that SpiceDB lets see its books or manage its payouts."""
+"""Payouts of an organization, as its members see them."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from asyncpg import Record
 
-from edge.authorization import Authorization, Question
 from edge.database.pool import Database
-from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Organization
 from edge.errors import ProblemError
 from edge.payouts import pages, store
 from edge.payouts.models import PayoutSettingsChange
 
 READ: Final = "payouts:read"
 WRITE: Final = "payouts:write"
-#: What SpiceDB must allow beside the scope.
-PERMISSIONS: Final = {READ: "view_payouts", WRITE: "manage_payouts"}
 _PAGE: Final = 1000
 
 
 class PayoutBooks:
     """What was paid out, what adds up to it, and what the organization wants."""
 
-    def __init__(
-        self, database: Database, directory: Directory, authorization: Authorization
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._directory = directory
-        self._authorization = authorization
-
-    async def organization(self, slug: str, key: ApiKey, scope: str = READ) -> Organization:
-        """The organization, if the key may; ProblemError 403 or 404."""
-        organization = await self._directory.organization(slug) if "_" not in slug else None
-        unknown = ProblemError("organization_not_found")
-        if organization is None:
-            raise unknown
-        is_own = key.organization == organization.id
-        resource, permission = f"organization:{organization.id}", PERMISSIONS[scope]
-        await self._authorization.require(
-            Question(resource, permission, f"api_key:{key.id}"),
-            # To others the refusal must not tell that there is such an organization.
-            ProblemError("permission_denied") if is_own else unknown,
-        )
-        return organization
 
     async def page(self, organization: str, cursor: str | None, limit: int) -> dict[str, Any]:
         """A page of payouts, newest first."""

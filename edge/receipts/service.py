@@ -12,8 +12,8 @@ from typing import Final
 from asyncpg import Record
 
 from edge.authorization import Authorization, Question
+from edge.caller import Caller
 from edge.database.pool import Database
-from edge.directory.records import ApiKey
 from edge.donations.models import CLOSED
 from edge.donations.status import Donations, Seen
 from edge.errors import ProblemError
@@ -50,13 +50,13 @@ class Receipts:
         self._waiters = waiters
 
     async def render(
-        self, key: ApiKey, donation: str, *, with_openings: bool, wait_s: float
+        self, caller: Caller, donation: str, *, with_openings: bool, wait_s: float
     ) -> bytes:
         """The `.tlog-proof` file; ProblemError 409 while it cannot be, after at most `wait_s`."""
         deadline = asyncio.get_running_loop().time() + wait_s
 
         async def look() -> tuple[Seen, Record | None]:
-            seen = await self._donations.find(key, donation)
+            seen = await self._donations.find(caller, donation)
             async with self._database.transaction([seen.organization]) as connection:
                 return seen, await store.find_entry(connection, seen.organization, donation)
 
@@ -74,13 +74,13 @@ class Receipts:
             raise ProblemError("not_yet_covered", headers=_RETRY_AFTER)
         openings: dict[str, bytes] = {}
         if with_openings:
-            openings = await self._openings(key, seen.organization, entry)
+            openings = await self._openings(caller, seen.organization, entry)
         proof = self._log.proofs(size_of(note)).prove_inclusion(entry["index"])
         return receipt.render(entry["bytes"], openings, entry["index"], proof, note)
 
-    async def _openings(self, key: ApiKey, organization: str, entry: Record) -> dict[str, bytes]:
-        shows_donor = DONOR_SCOPE in key.scopes and await self._authorization.is_allowed(
-            Question(f"organization:{organization}", "view_donors", f"api_key:{key.id}")
+    async def _openings(self, caller: Caller, organization: str, entry: Record) -> dict[str, bytes]:
+        shows_donor = DONOR_SCOPE in caller.scopes and await self._authorization.is_allowed(
+            Question(f"organization:{organization}", "view_donors", caller.subject)
         )
         reader = Reader(Role.DONOR, spell_time(datetime.now(UTC)))
         async with self._database.transaction([organization]) as connection:

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from edge.operation import SLUG, WITH_KEY, Operation, parameter
+from edge.access import Access
+from edge.operation import ORGANIZATION, WITH_KEY, Operation, parameter
 from edge.reconciliation.models import Reconciliation
 from edge.reconciliation.service import SCOPE
 
-_PATH: Final = "/v1/organizations/{slug}/reconciliation"
+_PATH: Final = "/v1/organizations/{organization}/reconciliation"
 
 
 def _day(name: str, description: str) -> dict[str, Any]:
@@ -16,9 +17,9 @@ def _day(name: str, description: str) -> dict[str, Any]:
 _SHARED: Final[dict[str, Any]] = {
     "method": "get",
     "status": 200,
-    "scope": SCOPE,
+    "access": Access(scope=SCOPE, permission="export_ledger"),
     "parameters": (
-        SLUG,
+        ORGANIZATION,
         _day("from", "The first day, UTC; 30 days before the last one if left out."),
         _day("to", "The last day, UTC; the newest on which money moved if left out."),
     ),

@@ -6,10 +6,8 @@ That is what finance people and auditors have: the report tells all money of an 
 from datetime import UTC, date, datetime
 from typing import Final
 
-from edge.authorization import Authorization, Question
 from edge.database.pool import Database
-from edge.directory.directory import Directory
-from edge.directory.records import ApiKey, Organization
+from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.reconciliation import store
 from edge.reconciliation.report import Found
@@ -23,26 +21,8 @@ DIFFERENCES_MAX: Final = 200
 class Reconciliations:
     """Reads what the process `reconciliation` found."""
 
-    def __init__(
-        self, database: Database, directory: Directory, authorization: Authorization
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._directory = directory
-        self._authorization = authorization
-
-    async def organization(self, slug: str, key: ApiKey) -> Organization:
-        """The organization whose report the key may see; ProblemError if none."""
-        organization = await self._directory.organization(slug) if "_" not in slug else None
-        unknown = ProblemError("organization_not_found")
-        if organization is None:
-            raise unknown
-        is_own = key.organization == organization.id
-        await self._authorization.require(
-            Question(f"organization:{organization.id}", "export_ledger", f"api_key:{key.id}"),
-            # To others the refusal must not tell that there is such an organization.
-            ProblemError("permission_denied") if is_own else unknown,
-        )
-        return organization
 
     async def find(
         self, organization: Organization, first: date | None, last: date | None

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from edge.access import Access
 from edge.operation import WITH_KEY, Operation, parameter
 from edge.refunds.models import Refund, RefundList, RefundRequest
 
@@ -21,7 +22,7 @@ REFUNDS: Final = (
         status=202,
         answer=Refund,
         body=RefundRequest,
-        scope="refunds:write",
+        access=Access(scope="refunds:write", on="service", needs_step_up=True),
         parameters=(
             _DONATION,
             parameter(
@@ -60,7 +61,7 @@ REFUNDS: Final = (
         summary="The refunds of a gift, those made in Stripe's dashboard too.",
         status=200,
         answer=RefundList,
-        scope="donations:read",
+        access=Access(scope="donations:read", on="own"),
         parameters=(_DONATION, _IF_NONE_MATCH),
         headers=("ETag",),
         problems=("donation_not_found", "query_not_accepted", *WITH_KEY),
@@ -72,7 +73,7 @@ REFUNDS: Final = (
         summary="What became of a refund.",
         status=200,
         answer=Refund,
-        scope="donations:read",
+        access=Access(scope="donations:read", on="own"),
         parameters=(
             parameter("refund", "path", "The id that the 202 answer gave.", {"type": "string"}),
             parameter(

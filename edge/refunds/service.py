@@ -10,8 +10,8 @@ from contracts.identifiers import parse_type_id, random_id, type_id
 from contracts.message import Envelope
 from contracts.refunds import RefundRequested
 from edge.authorization import Authorization, Question
+from edge.caller import Caller
 from edge.database.pool import Database
-from edge.directory.records import ApiKey
 from edge.donations.status import Donations
 from edge.errors import ProblemError
 from edge.refunds import decisions, store
@@ -28,9 +28,9 @@ _SENDER: Final = "edge"
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request as it came: the key's owner, Idempotency-Key, fingerprint, gift, parsed body."""
+    """A request as it came: who asked, Idempotency-Key, fingerprint, gift, parsed body."""
 
-    api_key: ApiKey
+    caller: Caller
     idempotency_key: str
     fingerprint: bytes
     donation: str
@@ -64,20 +64,21 @@ class Refunds:
 
     async def accept(self, submission: Submission) -> Accepted:
         """The accepted refund, durable; ProblemError when there is none."""
-        key = submission.api_key
-        async with self._database.transaction([key.organization]) as connection:
+        caller = submission.caller
+        async with self._database.transaction([caller.organization]) as connection:
             earlier = await self._earlier(connection, submission)
         if earlier is not None:
             return earlier
         if self._is_backlogged():
             raise ProblemError("backlog", headers={"Retry-After": "10"})
-        gift = (await self._donations.find(key, submission.donation)).resource
+        gift = (await self._donations.find(caller, submission.donation)).resource
         organization = gift["organization"]
         await self._authorization.require(
-            Question(f"organization:{organization}", PERMISSION, f"api_key:{key.id}"),
-            ProblemError("permission_denied", "This key may not refund the organization's gifts."),
+            Question(f"organization:{organization}", PERMISSION, caller.subject),
+            ProblemError("permission_denied", "You may not refund the organization's gifts."),
+            is_fresh=True,
         )
-        async with self._database.transaction([key.organization, organization]) as connection:
+        async with self._database.transaction([caller.organization, organization]) as connection:
             await store.lock(connection, submission.donation)
             earlier = await self._earlier(connection, submission)
             if earlier is not None:
@@ -92,9 +93,9 @@ class Refunds:
         return Accepted(resource, is_replay=False)
 
     async def _earlier(self, connection: AnyConnection, submission: Submission) -> Accepted | None:
-        key = submission.api_key
+        caller = submission.caller
         row = await store.find_request(
-            connection, (submission.idempotency_key, key.organization, key.environment)
+            connection, (submission.idempotency_key, caller.organization, caller.environment)
         )
         if row is None:
             return None
@@ -102,18 +103,18 @@ class Refunds:
             raise ProblemError("idempotency_key_reused")
         return Accepted(requested(row), is_replay=True)
 
-    async def find(self, key: ApiKey, refund: str, *, wait_s: float = 0) -> dict[str, Any]:
-        """The refund, settled or after `wait_s`; ProblemError 404 when this key has none such."""
+    async def find(self, caller: Caller, refund: str, *, wait_s: float = 0) -> dict[str, Any]:
+        """The refund, settled or after `wait_s`; ProblemError 404 when the caller has none such."""
         return await self._waiters.until(
             refund,
-            lambda: self._look(key, refund),
+            lambda: self._look(caller, refund),
             lambda resource: resource["status"] in SETTLED,
             wait_s,
         )
 
-    async def _look(self, key: ApiKey, refund: str) -> dict[str, Any]:
-        async with self._database.transaction([key.organization]) as connection:
-            row = await store.find_refund(connection, key.organization, refund)
+    async def _look(self, caller: Caller, refund: str) -> dict[str, Any]:
+        async with self._database.transaction([caller.organization]) as connection:
+            row = await store.find_refund(connection, caller.organization, refund)
             asked = await store.find_request_of(connection, refund)
         if row is None and asked is not None:
             async with self._database.transaction([asked["recipient"]]) as connection:
@@ -124,9 +125,9 @@ class Refunds:
             raise ProblemError("refund_not_found")
         return requested(asked)
 
-    async def of_gift(self, key: ApiKey, donation: str) -> list[dict[str, Any]]:
-        """All refunds of a gift; ProblemError 404 when this key has none such."""
-        organization = (await self._donations.find(key, donation)).organization
+    async def of_gift(self, caller: Caller, donation: str) -> list[dict[str, Any]]:
+        """All refunds of a gift; ProblemError 404 when the caller has none such."""
+        organization = (await self._donations.find(caller, donation)).organization
         async with self._database.transaction([organization]) as connection:
             rows = await store.list_refunds(connection, organization, donation)
             untold = await store.untold_requests(connection, organization, donation)
@@ -139,7 +140,7 @@ async def _accept(
     """Store the request and queue its message."""
     now = datetime.now(UTC)
     refund = type_id("rfd", random_id(now))
-    key, body = submission.api_key, submission.body
+    caller, body = submission.caller, submission.body
     row = {
         "id": refund,
         "recipient": organization,
@@ -152,9 +153,9 @@ async def _accept(
     is_new = await store.accept(
         connection,
         (
-            *(key.organization, key.environment, submission.idempotency_key),
+            *(caller.organization, caller.environment, submission.idempotency_key),
             *(submission.fingerprint, refund, organization, submission.donation),
-            *(body.amount_minor, currency, body.reason, key.id, now),
+            *(body.amount_minor, currency, body.reason, caller.id, now),
         ),
     )
     if not is_new:  # Only by a request about another gift: those about this one wait for the lock.
@@ -170,7 +171,7 @@ async def _accept(
             donation=submission.donation,
             amount_minor=body.amount_minor,
             reason=body.reason,
-            requested_by=key.id,
+            requested_by=caller.id,
         ),
     )
     await outbox.queue(connection, [outbox.prepare(_SENDER, REFUNDS_REQUESTED, message)])

@@ -1,4 +1,4 @@
-"""`/v1/organizations/{slug}/stripe-account`: an organization's account at Stripe."""
+"""`/v1/organizations/{organization}/stripe-account`: an organization's account at Stripe."""
 
 import re
 from typing import Any, Final
@@ -9,8 +9,7 @@ from contracts.accounts import AccountAction
 from edge import idempotency, json_body
 from edge.accounts.models import AccountCreation, LinkCreation
 from edge.accounts.service import AccountService, Submission, pending, refusal_of
-from edge.authentication import Authentication
-from edge.directory.records import ApiKey, Organization
+from edge.caller import ORGANIZATION, caller_of
 from edge.errors import ProblemError
 from edge.http import (
     SUBJECTS,
@@ -30,67 +29,51 @@ _OWN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Pre
 
 
 class AccountRoutes:
-    """Handlers; each needs a key with the right scope and permission."""
+    """Handlers, behind the gate."""
 
-    def __init__(
-        self, authentication: Authentication, service: AccountService, fingerprint_key: bytes
-    ) -> None:
-        self._authentication = authentication
+    def __init__(self, service: AccountService, fingerprint_key: bytes) -> None:
         self._service = service
         self._fingerprint_key = fingerprint_key
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the account that was made, 202 while Stripe has not answered."""
-        key, organization = await self._writer(request)
+        refuse_query(request)
         body = await self._body(request)
         asked = json_body.validate(AccountCreation, body)
         action: AccountAction = "replace" if asked.replace else "create"
-        return await self._submit(request, key, organization, action, body, asked.country)
+        return await self._submit(request, action, body, asked.country)
 
     async def link(self, request: web.Request) -> web.Response:
         """201 with a fresh link, 202 while Stripe has not answered."""
-        key, organization = await self._writer(request)
+        refuse_query(request)
         body = await self._body(request)
         asked = json_body.validate(LinkCreation, body)
         action: AccountAction = "update" if asked.type == "update" else "onboard"
-        return await self._submit(request, key, organization, action, body)
+        return await self._submit(request, action, body)
 
     async def retire(self, request: web.Request) -> web.Response:
         """200 once the account is out of use: no new gifts go to it."""
-        key, organization = await self._writer(request)
-        return await self._submit(request, key, organization, "retire", {})
+        refuse_query(request)
+        return await self._submit(request, "retire", {})
 
     async def show(self, request: web.Request) -> web.Response:
         """The account; with `Prefer: wait=N` as soon as it is active."""
-        key = await self._authentication.key_of(request, READ)
         refuse_query(request)
-        organization = await self._reader(request, key)
         wait_s = wait_preferred(request)
-        shown = await self._service.accounts(organization.id, wait_s or 0)
+        shown = await self._service.accounts(request[ORGANIZATION].id, wait_s or 0)
         return tagged(request, json_response(shown, headers=_headers(wait_s)))
 
     async def show_request(self, request: web.Request) -> web.Response:
         """What came of a request that was answered 202."""
-        key = await self._authentication.key_of(request, READ)
         refuse_query(request)
-        organization = await self._reader(request, key)
         identifier = request.match_info["request"]
         if not _REQUEST.fullmatch(identifier):
             raise ProblemError("request_not_found")
         wait_s = wait_preferred(request)
-        await self._service.outcome(organization.id, identifier, wait_s or 0)
-        shown = await self._service.asked(key, organization.id, identifier)
+        organization = request[ORGANIZATION].id
+        await self._service.outcome(organization, identifier, wait_s or 0)
+        shown = await self._service.asked(caller_of(request), organization, identifier)
         return json_response(shown, headers=_headers(wait_s) | {"Cache-Control": "no-store"})
-
-    async def _writer(self, request: web.Request) -> tuple[ApiKey, Organization]:
-        key = await self._authentication.key_of(request, WRITE)
-        refuse_query(request)
-        slug = request.match_info["slug"]
-        return key, await self._service.organization(key, slug, "manage_stripe_account")
-
-    async def _reader(self, request: web.Request, key: ApiKey) -> Organization:
-        slug = request.match_info["slug"]
-        return await self._service.organization(key, slug, "view_stripe_account")
 
     async def _body(self, request: web.Request) -> dict[str, Any]:
         require_json(request)
@@ -99,12 +82,11 @@ class AccountRoutes:
     async def _submit(
         self,
         request: web.Request,
-        key: ApiKey,
-        organization: Organization,
         action: AccountAction,
         body: dict[str, Any],
         country: str | None = None,
     ) -> web.Response:
+        organization = request[ORGANIZATION]
         idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
         assert request.match_info.route.resource is not None
         route = f"{request.method} {request.match_info.route.resource.canonical}"
@@ -112,7 +94,7 @@ class AccountRoutes:
             self._fingerprint_key, request.method, request.path, "", body
         )
         submission = Submission(
-            key, organization, route, idempotency_key, fingerprint, action, country
+            caller_of(request), organization, route, idempotency_key, fingerprint, action, country
         )
         identifier, is_replay = await self._service.submit(submission)
         request[SUBJECTS] = {"account_request": identifier}

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from edge import idempotency, json_body, metrics
-from edge.authentication import Authentication
+from edge.caller import caller_of
 from edge.donations.acceptance import ROUTE, Accepted
 from edge.donations.models import AttemptRequest, CancelRequest, DonationRequest
 from edge.donations.service import DonationService, Submission
@@ -31,18 +31,16 @@ _DONATION: Final = re.compile(r"don_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 class DonationRoutes:
-    """Handlers; each needs a key with the right scope."""
+    """Handlers, behind the gate."""
 
     def __init__(
         self,
-        authentication: Authentication,
         service: DonationService,
         donations: Donations,
         steps: Steps,
         limits: DonationLimits,
         fingerprint_key: bytes,
     ) -> None:
-        self._authentication = authentication
         self._service = service
         self._donations = donations
         self._steps = steps
@@ -52,14 +50,13 @@ class DonationRoutes:
     async def create(self, request: web.Request) -> web.Response:
         """202 with the pending donation once it is durable."""
         client = self._limits.client_of(request)
-        api_key = await self._authentication.key_of(request, "donations:write")
         refuse_query(request)
         idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
         require_json(request)
         body = json_body.parse(await read_body(request, BODY_BYTES_MAX))
         method, _, path = ROUTE.partition(" ")
         submission = Submission(
-            api_key=api_key,
+            caller=caller_of(request),
             idempotency_key=idempotency_key,
             client=client,
             body=json_body.validate(DonationRequest, body),
@@ -87,7 +84,6 @@ class DonationRoutes:
 
     async def _asked(self, request: web.Request, step: str) -> tuple[Asked, dict[str, Any]]:
         """Who asks what of which gift, and the body, `{}` when there is none."""
-        api_key = await self._authentication.key_of(request, "donations:write")
         refuse_query(request)
         donation = donation_in(request)
         idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
@@ -97,15 +93,16 @@ class DonationRoutes:
             body = json_body.parse(raw)
         path = f"/v1/donations/{donation}/{step}"
         fingerprint = idempotency.fingerprint(self._fingerprint_key, "POST", path, "", body)
-        return Asked(api_key, idempotency_key, fingerprint, f"POST {path}", donation), body
+        return Asked(
+            caller_of(request), idempotency_key, fingerprint, f"POST {path}", donation
+        ), body
 
     async def show(self, request: web.Request) -> web.Response:
         """The donation; with `Prefer: wait=N` as soon as its state is settled."""
-        api_key = await self._authentication.key_of(request, "donations:read")
         refuse_query(request)
         donation = donation_in(request)
         wait_s = wait_preferred(request)
-        seen = await self._donations.find(api_key, donation, wait_s=wait_s or 0)
+        seen = await self._donations.find(caller_of(request), donation, wait_s=wait_s or 0)
         request[SUBJECTS] = {"donation": donation, "donation_status": seen.status}
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Prefer"}
         if wait_s is not None:

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from amply_verify.kinds import KINDS as ENTRY_KINDS
 from edge import logs
-from edge.authentication import Authentication
+from edge.caller import ORGANIZATION
 from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.exports.service import Asked, Exports, Pinned
@@ -39,12 +39,9 @@ _log = structlog.get_logger()
 
 
 class ExportRoutes:
-    """Handlers; those for members need a key with the scope `exports`."""
+    """Handlers for anyone and for members."""
 
-    def __init__(
-        self, authentication: Authentication, ledger: PublicLedger, exports: Exports
-    ) -> None:
-        self._authentication = authentication
+    def __init__(self, ledger: PublicLedger, exports: Exports) -> None:
         self._ledger = ledger
         self._exports = exports
 
@@ -72,10 +69,8 @@ class ExportRoutes:
         return await self._exports.pin(organization, asked, is_member=False)
 
     async def _member(self, request: web.Request, *more: str) -> Pinned:
-        key = await self._authentication.key_of(request, SCOPE)
         asked = _asked(request, *more)
-        organization = await self._exports.member_organization(request.match_info["slug"], key)
-        return await self._exports.pin(organization, asked, is_member=True)
+        return await self._exports.pin(request[ORGANIZATION], asked, is_member=True)
 
     async def _send(
         self, request: web.Request, pinned: Pinned, headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""`/v1/organizations/{slug}/payouts` and `/payout-settings`: for members' keys."""
+"""`/v1/organizations/{organization}/payouts` and `/payout-settings`: for members' keys."""
 
 import re
 from typing import Final
@@ -6,11 +6,11 @@ from typing import Final
 from aiohttp import web
 
 from edge import json_body
-from edge.authentication import Authentication
+from edge.caller import ORGANIZATION
 from edge.errors import ProblemError
 from edge.http import json_response, read_body, refuse_query, require_json, tagged
 from edge.payouts.models import PayoutSettingsChange
-from edge.payouts.service import READ, WRITE, PayoutBooks
+from edge.payouts.service import PayoutBooks
 from edge.routes.public import page_asked
 
 _OWN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
@@ -21,34 +21,33 @@ _BODY_BYTES_MAX: Final = 4096
 class PayoutRoutes:
     """Handlers; reading needs the scope `payouts:read`, changing settings `payouts:write`."""
 
-    def __init__(self, authentication: Authentication, books: PayoutBooks) -> None:
-        self._authentication = authentication
+    def __init__(self, books: PayoutBooks) -> None:
         self._books = books
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of payouts, newest first."""
-        organization = await self._organization(request, READ)
+        organization = request[ORGANIZATION].id
         cursor, limit = page_asked(request)
         page = await self._books.page(organization, cursor, limit)
         return tagged(request, json_response(page, headers=_OWN))
 
     async def show(self, request: web.Request) -> web.Response:
         """One payout, with the sums that add up to it."""
-        organization = await self._organization(request, READ)
+        organization = request[ORGANIZATION].id
         refuse_query(request)
         value = await self._books.payout(organization, _payout_in(request))
         return tagged(request, json_response(value, headers=_OWN))
 
     async def items(self, request: web.Request) -> web.Response:
         """A page of the movements that a payout carries."""
-        organization = await self._organization(request, READ)
+        organization = request[ORGANIZATION].id
         cursor, limit = page_asked(request)
         page = await self._books.items(organization, _payout_in(request), cursor, limit)
         return tagged(request, json_response(page, headers=_OWN))
 
     async def csv(self, request: web.Request) -> web.StreamResponse:
         """All of them, for spreadsheets."""
-        organization = await self._organization(request, READ)
+        organization = request[ORGANIZATION].id
         refuse_query(request)
         payout = await self._books.split_payout(organization, _payout_in(request))
         name = f"payout-{payout['id']}.csv"
@@ -68,7 +67,7 @@ class PayoutRoutes:
 
     async def settings(self, request: web.Request) -> web.Response:
         """Who pays the organization out, when, and why not at the moment."""
-        organization = await self._organization(request, READ)
+        organization = request[ORGANIZATION].id
         refuse_query(request)
         return tagged(
             request, json_response(await self._books.settings(organization), headers=_OWN)
@@ -76,18 +75,13 @@ class PayoutRoutes:
 
     async def change_settings(self, request: web.Request) -> web.Response:
         """Change some of it."""
-        organization = await self._organization(request, WRITE)
+        organization = request[ORGANIZATION].id
         refuse_query(request)
         require_json(request)
         body = json_body.parse(await read_body(request, _BODY_BYTES_MAX))
         change = json_body.validate(PayoutSettingsChange, body)
         value = await self._books.change_settings(organization, change)
         return json_response(value, headers=_OWN)
-
-    async def _organization(self, request: web.Request, scope: str) -> str:
-        key = await self._authentication.key_of(request, scope)
-        slug = request.match_info["slug"]
-        return (await self._books.organization(slug, key, scope)).id
 
 
 def _payout_in(request: web.Request) -> str:

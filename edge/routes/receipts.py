@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from edge.authentication import Authentication
+from edge.caller import caller_of
 from edge.errors import ProblemError
 from edge.http import SUBJECTS, refuse_query, wait_preferred
 from edge.receipts.service import Receipts
@@ -10,15 +10,13 @@ from edge.routes.donations import donation_in
 
 
 class ReceiptRoutes:
-    """Handlers; each needs a key with the scope `donations:read`."""
+    """Handlers, behind the gate."""
 
-    def __init__(self, authentication: Authentication, receipts: Receipts) -> None:
-        self._authentication = authentication
+    def __init__(self, receipts: Receipts) -> None:
         self._receipts = receipts
 
     async def show(self, request: web.Request) -> web.Response:
         """The `.tlog-proof` file; `openings=none` leaves out what only the key's owner may see."""
-        api_key = await self._authentication.key_of(request, "donations:read")
         refuse_query(request, "openings")
         openings = request.query.get("openings", "all")
         if openings not in ("all", "none"):
@@ -29,7 +27,7 @@ class ReceiptRoutes:
         request[SUBJECTS] = {"donation": donation}
         wait_s = wait_preferred(request)
         content = await self._receipts.render(
-            api_key, donation, with_openings=openings == "all", wait_s=wait_s or 0
+            caller_of(request), donation, with_openings=openings == "all", wait_s=wait_s or 0
         )
         headers = {
             "Cache-Control": "private, no-store",

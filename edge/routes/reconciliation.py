@@ -1,16 +1,16 @@
-"""`/v1/organizations/{slug}/reconciliation` and its CSV: for keys with `reconciliation:read`."""
+"""`/v1/organizations/{organization}/reconciliation` and its CSV: for members."""
 
 from datetime import date
 from typing import Final
 
 from aiohttp import web
 
-from edge.authentication import Authentication
+from edge.caller import ORGANIZATION
 from edge.errors import ProblemError
 from edge.http import json_response, refuse_query, tagged
 from edge.reconciliation import report
 from edge.reconciliation.report import Found
-from edge.reconciliation.service import SCOPE, Reconciliations
+from edge.reconciliation.service import Reconciliations
 
 _OWN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
@@ -18,8 +18,7 @@ _OWN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 class ReconciliationRoutes:
     """Handlers for members."""
 
-    def __init__(self, authentication: Authentication, reconciliations: Reconciliations) -> None:
-        self._authentication = authentication
+    def __init__(self, reconciliations: Reconciliations) -> None:
         self._reconciliations = reconciliations
 
     async def show(self, request: web.Request) -> web.Response:
@@ -31,7 +30,7 @@ class ReconciliationRoutes:
     async def csv(self, request: web.Request) -> web.Response:
         """The report's days, for spreadsheets."""
         _, first, last, found = await self._find(request)
-        name = f"reconciliation-{request.match_info['slug']}-{first}-{last}.csv"
+        name = f"reconciliation-{request[ORGANIZATION].slug}-{first}-{last}.csv"
         response = web.Response(
             body=report.csv(found).encode(),
             content_type="text/csv",
@@ -41,11 +40,9 @@ class ReconciliationRoutes:
         return tagged(request, response)
 
     async def _find(self, request: web.Request) -> tuple[str, date, date, Found]:
-        key = await self._authentication.key_of(request, SCOPE)
         refuse_query(request, "from", "to")
         first, last = _day(request, "from"), _day(request, "to")
-        slug = request.match_info["slug"]
-        organization = await self._reconciliations.organization(slug, key)
+        organization = request[ORGANIZATION]
         return organization.id, *await self._reconciliations.find(organization, first, last)
 
 

@@ -7,7 +7,7 @@ import orjson
 from aiohttp import web
 
 from edge import idempotency, json_body
-from edge.authentication import Authentication
+from edge.caller import caller_of
 from edge.errors import ProblemError
 from edge.http import (
     SUBJECTS,
@@ -27,25 +27,21 @@ _REFUND: Final = re.compile(r"rfd_[0-7][0-9a-hjkmnp-tv-z]{25}")
 
 
 class RefundRoutes:
-    """Handlers; each needs a key with the right scope."""
+    """Handlers, behind the gate."""
 
-    def __init__(
-        self, authentication: Authentication, refunds: Refunds, fingerprint_key: bytes
-    ) -> None:
-        self._authentication = authentication
+    def __init__(self, refunds: Refunds, fingerprint_key: bytes) -> None:
         self._refunds = refunds
         self._fingerprint_key = fingerprint_key
 
     async def create(self, request: web.Request) -> web.Response:
         """202 with the pending refund once it is durable."""
-        api_key = await self._authentication.key_of(request, "refunds:write")
         refuse_query(request)
         idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
         require_json(request)
         body = json_body.parse(await read_body(request, BODY_BYTES_MAX))
         donation = donation_in(request)
         submission = Submission(
-            api_key=api_key,
+            caller=caller_of(request),
             idempotency_key=idempotency_key,
             fingerprint=idempotency.fingerprint(
                 self._fingerprint_key, "POST", request.path, request.query_string, body
@@ -63,23 +59,21 @@ class RefundRoutes:
 
     async def of_gift(self, request: web.Request) -> web.Response:
         """The refunds of a gift."""
-        api_key = await self._authentication.key_of(request, "donations:read")
         refuse_query(request)
         donation = donation_in(request)
         request[SUBJECTS] = {"donation": donation}
-        listed = await self._refunds.of_gift(api_key, donation)
+        listed = await self._refunds.of_gift(caller_of(request), donation)
         return _shown(request, {"data": listed}, None)
 
     async def show(self, request: web.Request) -> web.Response:
         """The refund; with `Prefer: wait=N` as soon as it is settled."""
-        api_key = await self._authentication.key_of(request, "donations:read")
         refuse_query(request)
         refund = request.match_info["refund"]
         if not _REFUND.fullmatch(refund):
             raise ProblemError("refund_not_found")
         wait_s = wait_preferred(request)
         request[SUBJECTS] = {"refund": refund}
-        resource = await self._refunds.find(api_key, refund, wait_s=wait_s or 0)
+        resource = await self._refunds.find(caller_of(request), refund, wait_s=wait_s or 0)
         return _shown(request, resource, wait_s)
 
 

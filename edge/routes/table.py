@@ -1,4 +1,8 @@
-"""Which handler answers which method on which path: the whole API on one screen."""
+"""Which handler answers which method on which path: the whole API on one screen.
+
+Who may is stated beside each operation (`<subject>/operations.py`); for what no document describes,
+here.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from edge.access import PUBLIC, Access, Public
+from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
@@ -26,11 +32,27 @@ from edge.routes.webhooks import WebhookRoutes
 _DONATIONS: Final = "/v1/donations"
 _PUBLIC: Final = "/v1/public/organizations/{slug}"
 _PROOF: Final = "/v1/public/log/{log}/proof"
-_MEMBER: Final = "/v1/organizations/{slug}"
+_MEMBER: Final = "/v1/organizations/{organization}"
 _ACCOUNT: Final = f"{_MEMBER}/stripe-account"
 
 Handler = Callable[[web.Request], Any]
 Row = tuple[str, str, Handler]
+
+
+#: What is for operators and browsers, and in no document.
+UNDOCUMENTED: Final = frozenset(
+    {"/livez", "/readyz", "/metrics", "/version", "/openapi.json", "/problems", "/problems/{code}"}
+)
+_ACCESS: Final = {
+    (operation.method.upper(), operation.path): operation.access for operation in OPERATIONS
+}
+
+
+def access_to(method: str, path: str) -> Access | Public:
+    """Who may use a route; LookupError for one that nobody described, which then does not start."""
+    if path in UNDOCUMENTED:
+        return PUBLIC
+    return _ACCESS[method, path.replace(":.*}", "}")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

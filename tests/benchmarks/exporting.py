@@ -133,14 +133,13 @@ async def serve(dsn: str, count: int) -> tuple[web.AppRunner, Database, str]:
         return None
 
     log: Any = SimpleNamespace(note=lambda: note, proofs=lambda size: TileTree(size, read_tile))
-    unused: Any = None
     ledger: Any = SimpleNamespace(organization=organization)
     censuses: Any = SimpleNamespace(membership=membership)
     database = Database(dsn)
     await database.open()
-    exports = Exports(database, unused, unused, log, censuses, BusinessClock("live"))
+    exports = Exports(database, log, censuses, BusinessClock("live"))
     app = web.Application()
-    app.router.add_get("/{slug}", ExportRoutes(unused, ledger, exports).public)
+    app.router.add_get("/{slug}", ExportRoutes(ledger, exports).public)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

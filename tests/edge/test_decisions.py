@@ -8,14 +8,22 @@ from contracts.donations import Visibility
 from contracts.fees import SCHEDULES
 from contracts.identifiers import random_id
 from contracts.money import AMOUNT_MINOR_MAX, charge_step
-from edge.directory.records import ApiKey, Fund, Organization
+from edge.caller import Caller
+from edge.directory.records import Fund, Organization
 from edge.donations import decisions
 from edge.donations.models import DonationRequest, Donor
 from edge.errors import ProblemError
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 LONG_AGO = datetime(2020, 3, 1, 12, tzinfo=UTC)
-KEY = ApiKey("key_" + "0" * 26, "org_" + "0" * 26, "test", bytes(32), frozenset(), None, None)
+CALLER = Caller(
+    id="key_" + "0" * 26,
+    kind="api_key",
+    subject="api_key:key_" + "0" * 26,
+    organization="org_" + "0" * 26,
+    environment="test",
+    scopes=frozenset(),
+)
 
 
 def organization(visibility: Visibility = "public_full") -> Organization:
@@ -60,7 +68,7 @@ def test_a_delayed_gift_says_when_it_becomes_public() -> None:
     opens = datetime(2028, 2, 29, 12, tzinfo=UTC)
     for of_fund, expected in ((fund("delayed_public"), opens), (fund(), None)):
         gift = decisions.decide(
-            *(request(), KEY, organization(), of_fund, random_id(NOW)), LONG_AGO, NOW
+            *(request(), CALLER, organization(), of_fund, random_id(NOW)), LONG_AGO, NOW
         )
         assert gift.public_after == expected
 
@@ -74,7 +82,7 @@ def test_a_covered_fee_leaves_the_whole_gift() -> None:
 def test_a_covered_fee_covers_the_platforms_share_too_and_the_message_names_it() -> None:
     shares = replace(organization(), platform_fee_basis_points=100)
     gift = decisions.decide(
-        *(request(covers_fee=True), KEY, shares, fund(), random_id(NOW)), NOW, NOW
+        *(request(covers_fee=True), CALLER, shares, fund(), random_id(NOW)), NOW, NOW
     )
     body = decisions.message_of(gift, None).body
     assert body.platform_fee_minor == body.charge_amount_minor // 100 == 25
@@ -140,6 +148,6 @@ def test_only_what_identifies_a_person_is_sealed(donor: Donor | None, expected: 
 def test_nothing_personal_is_in_the_answer() -> None:
     donor = Donor(name="Ada Example", email="ada@example.org")
     gift = decisions.decide(
-        *(request(donor=donor), KEY, organization(), fund(), random_id(NOW)), NOW, NOW
+        *(request(donor=donor), CALLER, organization(), fund(), random_id(NOW)), NOW, NOW
     )
     assert "ada" not in str(decisions.answer_of(gift)).lower()

@@ -1,0 +1,163 @@
+"""Holds every request to what its operation needs (`edge/access.py`), before the handler runs.
+
+Rules: a route without a statement does not start. The scope and SpiceDB must both allow it. Whoever
+has no business with an organization is told that there is none such. Sources: RFC 6750, RFC 9470.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from edge import api_keys
+from edge.access import Access, Public
+from edge.authentication import Authentication, token_of
+from edge.authorization import Authorization, Question
+from edge.caller import CALLER, ORGANIZATION, Caller
+from edge.directory.directory import Directory
+from edge.directory.records import Organization
+from edge.errors import ProblemError
+from edge.http import ACTOR
+
+PLATFORM: Final = "platform:amply"
+#: How old a sign-in with a second factor may be for what needs one.
+STEP_UP_AGE_MAX: Final = timedelta(minutes=5)
+ORGANIZATION_HEADER: Final = "Amply-Organization"
+#: Whoever has it is somebody to the organization, and may be told of refusals there.
+_KNOWN_TO: Final = "view_dashboard"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class People(Protocol):
+    """Finds the person of a request, by access token or session."""
+
+    async def caller_of(self, request: web.Request) -> Caller | None:
+        """The person, of no organization yet; None when nobody; ProblemError 401 when refused."""
+        ...
+
+    def step_up_challenge(self) -> str:
+        """The `WWW-Authenticate` of a refusal for want of a second factor (RFC 9470)."""
+        ...
+
+
+class Nobody:
+    """People while no provider of identities is set."""
+
+    async def caller_of(self, request: web.Request) -> Caller | None:
+        """Nobody."""
+        return None
+
+    def step_up_challenge(self) -> str:
+        """Never needed."""
+        raise AssertionError("nobody is signed in")
+
+
+class Gate:
+    """Lets callers through to handlers."""
+
+    def __init__(
+        self,
+        authentication: Authentication,
+        people: People,
+        directory: Directory,
+        authorization: Authorization,
+    ) -> None:
+        self._authentication = authentication
+        self._people = people
+        self._directory = directory
+        self._authorization = authorization
+
+    def guard(self, access: Access | Public, handler: Handler) -> Handler:
+        """The handler behind its checks."""
+        if isinstance(access, Public):
+            return handler
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            await self.admit(request, access)
+            return await handler(request)
+
+        return guarded
+
+    async def admit(self, request: web.Request, access: Access) -> None:
+        """Set the request's caller and organization; ProblemError 401, 403, 404 or 503."""
+        caller = await self._caller(request)
+        request[ACTOR] = caller.id
+        if access.scope not in caller.scopes:
+            raise ProblemError("scope_missing", f"The scope `{access.scope}` is needed.")
+        if access.needs_step_up and not _is_strong(caller):
+            challenge = {"WWW-Authenticate": self._people.step_up_challenge()}
+            raise ProblemError("step_up_needed", headers=challenge)
+        if access.on == "organization":
+            organization = await self._of_path(request)
+            request[ORGANIZATION] = organization
+            if caller.kind == "person":
+                caller = replace(caller, organization=organization.id)
+            await self._check(caller, access, f"organization:{organization.id}")
+        elif access.on in ("own", "service"):
+            caller = await self._with_organization(request, caller)
+            if access.on == "own":
+                await self._check(caller, access, f"organization:{caller.organization}")
+            elif not await self._is_known(caller, f"organization:{caller.organization}"):
+                raise ProblemError("organization_not_found")
+        elif access.on == "platform":
+            await self._check(caller, access, PLATFORM)
+        request[CALLER] = caller
+
+    async def _caller(self, request: web.Request) -> Caller:
+        token = token_of(request)
+        if token is not None and api_keys.looks_like_one(token):
+            return await self._authentication.caller_of(token)
+        person = await self._people.caller_of(request)
+        if person is None:
+            raise self._authentication.refusal()
+        return person
+
+    async def _of_path(self, request: web.Request) -> Organization:
+        organization = await self._directory.organization(request.match_info["organization"])
+        if organization is None:
+            raise ProblemError("organization_not_found")
+        return organization
+
+    async def _with_organization(self, request: web.Request, caller: Caller) -> Caller:
+        if caller.kind != "person":
+            return caller
+        name = request.headers.get(ORGANIZATION_HEADER)
+        if name is None:
+            raise ProblemError("organization_not_named", param=ORGANIZATION_HEADER)
+        organization = await self._directory.organization(name)
+        if organization is None:
+            raise ProblemError("organization_not_found")
+        return replace(caller, organization=organization.id)
+
+    async def _check(self, caller: Caller, access: Access, resource: str) -> None:
+        if access.permission is None:
+            # A key's scope opens what is its own organization's; a person has none but by role.
+            if caller.kind == "person" or resource != f"organization:{caller.organization}":
+                raise ProblemError("permission_denied")
+            return
+        question = Question(resource, access.permission, caller.subject)
+        if await self._authorization.is_allowed(question, is_fresh=access.is_fresh):
+            return
+        if resource == PLATFORM or await self._is_known(caller, resource):
+            raise ProblemError("permission_denied")
+        raise ProblemError("organization_not_found")
+
+    async def _is_known(self, caller: Caller, resource: str) -> bool:
+        if caller.kind != "person":
+            return resource == f"organization:{caller.organization}"
+        return await self._authorization.is_allowed(Question(resource, _KNOWN_TO, caller.subject))
+
+
+def _is_strong(caller: Caller) -> bool:
+    """Keys act without a person: what they may is settled when they are made."""
+    if caller.kind != "person":
+        return True
+    signed_in = caller.authenticated_at
+    return (
+        caller.is_strong
+        and signed_in is not None
+        and datetime.now(UTC) - signed_in <= STEP_UP_AGE_MAX
+    )
