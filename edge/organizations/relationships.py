@@ -7,7 +7,7 @@ from contracts.permissions import RelationshipChange
 
 PLATFORM: Final = "platform:amply"
 #: Everybody there is: a wildcard covers one kind of subject.
-EVERYBODY: Final = ("user:*", "api_key:*", "visitor:*")
+EVERYBODY: Final = ("user:*", "api_key:*", "collector:*", "visitor:*")
 
 #: Scopes of API keys, and the relation that SpiceDB must hold beside. None: the scope is enough,
 #: since it only opens what the key's own organization made.

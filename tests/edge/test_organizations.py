@@ -21,6 +21,8 @@ from tests.edge.stand import ORIGIN, Served, Stand, gift, until
 
 pytestmark = pytest.mark.asyncio
 
+EVERYBODY = ("user", "api_key", "collector", "visitor")
+
 
 async def test_genesis_and_permissions_leave_with_the_organization(stand: Stand) -> None:
     registered = await stand.register(currencies=("EUR", "USD"), name="Hafenlichter")
@@ -35,8 +37,8 @@ async def test_genesis_and_permissions_leave_with_the_organization(stand: Stand)
     organization, key = f"organization:{registered.id}", f"api_key:{registered.key.id}"
     assert told == {
         f"{organization}#platform@platform:amply",
-        *(f"{organization}#public_ledger@{who}:*" for who in ("user", "api_key", "visitor")),
-        *(f"{organization}#accepts_donations@{who}:*" for who in ("user", "api_key", "visitor")),
+        *(f"{organization}#public_ledger@{who}:*" for who in EVERYBODY),
+        *(f"{organization}#accepts_donations@{who}:*" for who in EVERYBODY),
         *(f"fund:{fund}#organization@{organization}" for fund in registered.funds.values()),
         f"{key}#organization@{organization}",
         f"{organization}#scope_donation_create@{key}",
