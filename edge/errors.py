@@ -147,6 +147,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "link_expired": ProblemKind(
         410, "The link is too old", "Ask the organization's people for a new link."
     ),
+    "precondition_failed": ProblemKind(
+        412, "It was changed meanwhile", "Fetch it again, and send its new ETag in If-Match."
+    ),
     "body_too_large": ProblemKind(413, "The body is too large", "Send less than the limit named."),
     "unsupported_media_type": ProblemKind(
         415, "The content type is not supported", "Send `Content-Type: application/json`, plain."
@@ -184,6 +187,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         422,
         "The Idempotency-Key belongs to another request",
         "Send the same request as before, or a new key for a new one.",
+    ),
+    "precondition_required": ProblemKind(
+        428, "If-Match is missing", "Send the ETag of what you fetched in If-Match."
     ),
     "too_many_requests": ProblemKind(
         429,

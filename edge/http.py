@@ -22,7 +22,10 @@ SUBJECTS: Final = web.RequestKey("subjects", dict[str, str])
 BODY_S_MAX: Final = 10.0
 WAIT_S_MAX: Final = 30
 _WAIT: Final = re.compile(r"\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?", re.IGNORECASE)
-_JSON: Final = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
+_CHARSET: Final = r"\s*(;\s*charset=\"?utf-8\"?\s*)?"
+_JSON: Final = re.compile(f"application/json{_CHARSET}", re.IGNORECASE)
+#: RFC 7396 names the first; plain JSON is what many clients send.
+_PATCH: Final = re.compile(f"application/(merge-patch\\+)?json{_CHARSET}", re.IGNORECASE)
 
 
 Body = TypeVar("Body", bytes, bytearray)
@@ -58,10 +61,11 @@ def _too_large(bytes_max: int) -> ProblemError:
     return ProblemError("body_too_large", f"The body may have {bytes_max} bytes.")
 
 
-def require_json(request: web.Request) -> None:
-    """ProblemError 415 unless the content type is JSON, once, in UTF-8."""
+def require_json(request: web.Request, *, is_patch: bool = False) -> None:
+    """ProblemError 415 unless the content type is JSON, or a patch's, once, in UTF-8."""
     values = request.headers.getall("Content-Type", [])
-    if len(values) != 1 or not _JSON.fullmatch(values[0]):
+    form = _PATCH if is_patch else _JSON
+    if len(values) != 1 or not form.fullmatch(values[0]):
         raise ProblemError("unsupported_media_type")
 
 

@@ -7,44 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from edge.accounts.models import AccountCreation, AccountRequest, LinkCreation, StripeAccount
-from edge.census.models import CensusProof
-from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
 from edge.errors import MEDIA_TYPE, PROBLEMS
-from edge.exports.models import ExportManifest
-from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
 from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
-from edge.payouts.models import (
-    Payout,
-    PayoutItemPage,
-    PayoutPage,
-    PayoutSettings,
-    PayoutSettingsChange,
-)
-from edge.proofs.models import ConsistencyProof, InclusionProof
-from edge.public.models import PublicOrganization
-from edge.reconciliation.models import Reconciliation
-from edge.refunds.models import Refund, RefundList, RefundRequest
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
-_RECEIVED: Final[tuple[type[BaseModel], ...]] = (
-    *(AccountCreation, AttemptRequest, CancelRequest, DonationRequest, LinkCreation),
-    *(PayoutSettingsChange, RefundRequest),
-)
-_SENT: Final[tuple[type[BaseModel], ...]] = (
-    *(Donation, Refund, RefundList, PublicOrganization, AccountRequest, StripeAccount),
-    *(InclusionProof, ConsistencyProof, CensusProof, ExportManifest),
-    *(EntryText, EntryOpenings, LedgerEntry, LedgerPage),
-    *(Payout, PayoutPage, PayoutItemPage, PayoutSettings),
-    Reconciliation,
-)
-
 _DESCRIPTIONS: Final = {200: "Done.", 201: "Made.", 202: "Accepted.", 303: "See there."}
 _HEADERS: Final = {
     "Amply-Entries": "How many entries the whole copy has.",
@@ -120,8 +91,10 @@ def render() -> bytes:
 
 def _schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
-    for models, mode in ((_RECEIVED, "validation"), (_SENT, "serialization")):
-        pairs: Any = [(model, mode) for model in models]
+    received = [operation.body for operation in OPERATIONS]
+    sent = [operation.answer for operation in OPERATIONS]
+    for models, mode in ((received, "validation"), (sent, "serialization")):
+        pairs: Any = [(model, mode) for model in dict.fromkeys(models) if isinstance(model, type)]
         _, definitions = models_json_schema(pairs, ref_template=_SCHEMAS + "{model}")
         schemas |= definitions["$defs"]
     return schemas
@@ -161,9 +134,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["description"] = f"Needs the scope `{operation.scope}`."
     if operation.body is not None:
         schema = {"$ref": _SCHEMAS + operation.body.__name__}
+        taken = ["application/json"]
+        if operation.method == "patch":
+            taken.append("application/merge-patch+json")
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": schema}},
+            "content": {media_type: {"schema": schema} for media_type in taken},
         }
     return described
 

@@ -64,3 +64,46 @@ SLUG: Final = parameter("slug", "path", "The organization's short name.", {"type
 ORGANIZATION: Final = parameter(
     "organization", "path", "The organization's id or short name.", {"type": "string"}
 )
+IDEMPOTENCY_KEY: Final = parameter(
+    "Idempotency-Key",
+    "header",
+    "Fresh for each request, the same for each repetition of it.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    required=True,
+)
+IF_MATCH: Final = parameter(
+    "If-Match",
+    "header",
+    "The ETag of what you change, or `*`.",
+    {"type": "string"},
+    required=True,
+)
+IF_NONE_MATCH: Final = parameter(
+    "If-None-Match", "header", "An ETag: 304 when nothing changed.", {"type": "string"}
+)
+PAGE: Final = (
+    parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"}),
+    parameter(
+        "limit",
+        "query",
+        "Rows on a page.",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+    ),
+)
+
+#: Problems of a request with a body; of a POST that makes something; of a PATCH.
+OF_BODY: Final = (
+    "malformed_json",
+    "request_timeout",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_body",
+)
+OF_COMMAND: Final = (
+    "idempotency_key_missing",
+    "idempotency_key_malformed",
+    "idempotency_key_reused",
+    "query_not_accepted",
+    *OF_BODY,
+)
+OF_CHANGE: Final = ("precondition_required", "precondition_failed", "query_not_accepted", *OF_BODY)

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from edge.access import Access
-from edge.operation import ORGANIZATION, WITH_KEY, Operation, parameter
+from edge.operation import ORGANIZATION, PAGE, WITH_KEY, Operation, parameter
 from edge.payouts.models import (
     Payout,
     PayoutItemPage,
@@ -17,15 +17,6 @@ _LIST: Final = "/v1/organizations/{organization}/payouts"
 _ONE: Final = f"{_LIST}/{{payout}}"
 _SETTINGS: Final = "/v1/organizations/{organization}/payout-settings"
 _PAYOUT: Final = parameter("payout", "path", "Stripe's `po_…` id.", {"type": "string"})
-_PAGE: Final = (
-    parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"}),
-    parameter(
-        "limit",
-        "query",
-        "Rows on a page.",
-        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-    ),
-)
 _PROBLEMS: Final = (
     "organization_not_found",
     "permission_denied",
@@ -45,7 +36,7 @@ PAYOUTS: Final = (
         identifier="listPayouts",
         summary="Payouts to the bank, newest first.",
         answer=PayoutPage,
-        parameters=(ORGANIZATION, *_PAGE),
+        parameters=(ORGANIZATION, *PAGE),
         headers=("ETag",),
         problems=_PROBLEMS,
         **_GET,
@@ -65,7 +56,7 @@ PAYOUTS: Final = (
         identifier="listPayoutItems",
         summary="The movements that a payout carries, oldest first.",
         answer=PayoutItemPage,
-        parameters=(ORGANIZATION, _PAYOUT, *_PAGE),
+        parameters=(ORGANIZATION, _PAYOUT, *PAGE),
         headers=("ETag",),
         problems=("payout_not_found", "payout_not_split", *_PROBLEMS),
         **_GET,

@@ -1,7 +1,5 @@
 """Payouts and their items as the API spells them, and as CSV."""
 
-import base64
-import binascii
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,16 +92,6 @@ def item(row: Record) -> dict[str, Any]:
     return values | {"fund": values["fund"] or None, "occurred_at": occurred_at}
 
 
-def page(data: Sequence[dict[str, Any]], cursor: str | None) -> dict[str, Any]:
-    """A page of a list; with a cursor there is another one."""
-    return {
-        "object": "list",
-        "has_more": cursor is not None,
-        "next_cursor": cursor,
-        "data": list(data),
-    }
-
-
 def csv_head() -> str:
     """The first line of the CSV (RFC 4180)."""
     return _line(COLUMNS)
@@ -156,26 +144,6 @@ def _line(cells: Iterable[str]) -> str:
     written = io.StringIO()
     csv.writer(written).writerow(cells)
     return written.getvalue()
-
-
-def cursor_of(*parts: str) -> str:
-    """An opaque text that names the last row of a page."""
-    return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
-
-
-def parts_of(cursor: str, count: int) -> tuple[datetime, tuple[str, ...]]:
-    """The inverse, the first part as a time; ProblemError 422 for any other text."""
-    try:
-        spelled = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        first, *rest = spelled.split("\n")
-        moment = datetime.fromisoformat(first)
-        if len(rest) != count - 1 or moment.tzinfo is None or "\0" in spelled:
-            raise ValueError(cursor)
-    except (binascii.Error, ValueError) as error:
-        raise ProblemError(
-            "query_not_accepted", "`cursor` must be the next_cursor of a page.", param="cursor"
-        ) from error
-    return moment, tuple(rest)
 
 
 def settings(known: Record | None, standing: Iterable[Record]) -> dict[str, Any]:

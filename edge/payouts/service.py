@@ -7,6 +7,7 @@ from asyncpg import Record
 
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.listing import cursor_of, listing, parts_of
 from edge.payouts import pages, store
 from edge.payouts.models import PayoutSettingsChange
 
@@ -25,15 +26,15 @@ class PayoutBooks:
         """A page of payouts, newest first."""
         after = None
         if cursor is not None:
-            moment, (identifier,) = pages.parts_of(cursor, 2)
+            moment, (identifier,) = parts_of(cursor, 2)
             after = (moment, identifier)
         async with self._database.transaction([organization]) as connection:
             rows = await store.payouts(connection, organization, after, limit + 1)
         following = None
         if len(rows) > limit:
             last = rows[limit - 1]
-            following = pages.cursor_of(last["created_at"].isoformat(), last["id"])
-        return pages.page([pages.summary(row) for row in rows[:limit]], following)
+            following = cursor_of(last["created_at"].isoformat(), last["id"])
+        return listing([pages.summary(row) for row in rows[:limit]], following)
 
     async def payout(self, organization: str, identifier: str) -> dict[str, Any]:
         """A payout with its totals; ProblemError 404."""
@@ -51,7 +52,7 @@ class PayoutBooks:
         await self.split_payout(organization, identifier)
         rows = await self._items(organization, identifier, cursor, limit + 1)
         following = _after(rows[limit - 1]) if len(rows) > limit else None
-        return pages.page([pages.item(row) for row in rows[:limit]], following)
+        return listing([pages.item(row) for row in rows[:limit]], following)
 
     async def split_payout(self, organization: str, identifier: str) -> Record:
         """A payout whose items are known; ProblemError 404, 409 while it waits for them."""
@@ -80,7 +81,7 @@ class PayoutBooks:
     ) -> list[Record]:
         after = None
         if cursor is not None:
-            moment, (transaction, fund) = pages.parts_of(cursor, 3)
+            moment, (transaction, fund) = parts_of(cursor, 3)
             after = (moment, transaction, fund)
         async with self._database.transaction([organization]) as connection:
             return await store.items(connection, organization, identifier, after, most)
@@ -106,4 +107,4 @@ class PayoutBooks:
 
 def _after(row: Record) -> str:
     occurred_at = row["occurred_at"].isoformat()
-    return pages.cursor_of(occurred_at, row["balance_transaction"], row["fund"])
+    return cursor_of(occurred_at, row["balance_transaction"], row["fund"])

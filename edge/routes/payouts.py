@@ -77,7 +77,7 @@ class PayoutRoutes:
         """Change some of it."""
         organization = request[ORGANIZATION].id
         refuse_query(request)
-        require_json(request)
+        require_json(request, is_patch=True)
         body = json_body.parse(await read_body(request, _BODY_BYTES_MAX))
         change = json_body.validate(PayoutSettingsChange, body)
         value = await self._books.change_settings(organization, change)
