@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.message import ApiKeyId, Body, DonationId, FundId, ProfileId, Sha256Hex
+from contracts.message import (
+    ApiKeyId,
+    Body,
+    CampaignId,
+    DonationId,
+    FundId,
+    ProfileId,
+    Sha256Hex,
+)
 from contracts.money import AmountMinor, Currency
 
 Visibility = Literal["public_full", "public_aggregated", "delayed_public", "internal_only"]
@@ -31,7 +39,7 @@ class DonationRequested(Body):
     `amount_minor` is the gift, `charge_amount_minor` what the donor pays: more than the gift when
     the donor covers the estimated fees. `payment_method` None: the donor confirms on the client.
     `fund_currency` is what the fund holds (None: `currency`), `platform_fee_minor` the platform's
-    share of the charge, in `currency`.
+    share of the charge, in `currency`. `campaign` is what the donor was asked by.
     """
 
     donation: DonationId
@@ -47,3 +55,4 @@ class DonationRequested(Body):
     donor: SealedDonor | None
     fund_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     platform_fee_minor: Annotated[int, Field(strict=True, ge=0)] = 0
+    campaign: CampaignId | None = None

@@ -42,6 +42,10 @@ _SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 
 OrganizationId = Annotated[str, Field(pattern=f"^org_{_SUFFIX}$")]
 FundId = Annotated[str, Field(pattern=f"^fund_{_SUFFIX}$")]
+ProjectId = Annotated[str, Field(pattern=f"^proj_{_SUFFIX}$")]
+CampaignId = Annotated[str, Field(pattern=f"^camp_{_SUFFIX}$")]
+BookingId = Annotated[str, Field(pattern=f"^book_{_SUFFIX}$")]
+TransferId = Annotated[str, Field(pattern=f"^tra_{_SUFFIX}$")]
 DonationId = Annotated[str, Field(pattern=f"^don_{_SUFFIX}$")]
 ApiKeyId = Annotated[str, Field(pattern=f"^key_{_SUFFIX}$")]
 ProfileId = Annotated[str, Field(pattern=f"^prof_{_SUFFIX}$")]

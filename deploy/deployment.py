@@ -89,6 +89,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         "notifications",
         ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_SMTP", "AMPLY_MAIL_FROM", "AMPLY_URL"),
     ),
+    "events": (("workers", "events"), "events", ("AMPLY_KAFKA",)),
     "permissions": (("workers", "permissions"), "permissions", ("AMPLY_KAFKA", *_SPICEDB)),
     "edge": (
         ("edge",),

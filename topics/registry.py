@@ -7,6 +7,7 @@ from contracts.checkpoints import CheckpointPublished
 from contracts.disputes import DisputeChanged
 from contracts.donations import DonationRequested
 from contracts.entries import EntryRecorded, EntryRequested
+from contracts.events import ResourceChanged
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from contracts.messages import MessageRefused
 from contracts.payments import (
@@ -162,6 +163,13 @@ PERMISSIONS_REQUESTED: Final = Topic(
     senders=frozenset({"edge"}),
     key=lambda message: message.organization,
 )
+RESOURCES_CHANGED: Final = Topic(
+    name="resources.changed.v1",
+    body=ResourceChanged,
+    kind="fact",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.organization,
+)
 MESSAGES_REFUSED: Final = Topic(
     name="messages.refused.v1",
     body=MessageRefused,
@@ -171,6 +179,7 @@ MESSAGES_REFUSED: Final = Topic(
             "accounts",
             "bookkeeping",
             "donations",
+            "events",
             "fees",
             "notifications",
             "payments",
@@ -203,6 +212,7 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
         ENTRIES_RECORDED,
         CHECKPOINTS_PUBLISHED,
         PERMISSIONS_REQUESTED,
+        RESOURCES_CHANGED,
         MESSAGES_REFUSED,
     )
 }

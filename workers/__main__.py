@@ -20,6 +20,7 @@ WORKERS: Final = {
     for name in (
         "accounts",
         "donations",
+        "events",
         "fees",
         "notifications",
         "payments",

@@ -30,6 +30,7 @@ ROLES: Final = (
     "payouts",
     "notifications",
     "permissions",
+    "events",
     "reconciliation",
     "operations",
 )

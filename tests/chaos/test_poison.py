@@ -16,15 +16,15 @@ from topics.registry import ENTRIES_REQUESTED, TOPICS
 
 #: Topic -> the workers that read it.
 READERS = {
-    "donations.requested.v1": {"payments", "donations"},
-    "stripe.events.v1": {"accounts", "payments", "payouts"},
+    "donations.requested.v1": {"payments", "donations", "events"},
+    "stripe.events.v1": {"accounts", "payments", "payouts", "events"},
     "accounts.requested.v1": {"accounts"},
-    "payments.processing.v1": {"donations"},
-    "payments.action_required.v1": {"donations"},
-    "payments.failed.v1": {"donations"},
-    "payments.captured.v1": {"fees", "donations"},
+    "payments.processing.v1": {"donations", "events"},
+    "payments.action_required.v1": {"donations", "events"},
+    "payments.failed.v1": {"donations", "events"},
+    "payments.captured.v1": {"fees", "donations", "events"},
     "entries.requested.v1": {"bookkeeping"},
-    "entries.recorded.v1": {"donations", "notifications"},
+    "entries.recorded.v1": {"donations", "notifications", "events"},
     "permissions.requested.v1": {"permissions"},
 }
 POISON: dict[str, tuple[list[tuple[str, bytes]] | None, bytes]] = {

@@ -23,6 +23,7 @@ WORKERS = (
     "payouts",
     "notifications",
     "permissions",
+    "events",
 )
 #: Entries and the heads of their chains are in the log that everybody reads.
 PUBLIC = {"ledger.chains", "ledger.entries"}

@@ -58,6 +58,7 @@ class Change:
     currency: str | None = None
     fund: str | None = None
     covers_fee: bool | None = None
+    campaign: str | None = None
     failed_attempt: int | None = None
     failure_code: str | None = None
     decline_code: str | None = None
@@ -91,6 +92,7 @@ def requested(message: Envelope[DonationRequested]) -> Change:
         currency=gift.currency,
         fund=gift.fund,
         covers_fee=gift.covers_fee,
+        campaign=gift.campaign,
         created_at=message.time,
     )
 

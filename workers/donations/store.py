@@ -18,6 +18,7 @@ _TYPES: Final = {
     "currency": "text",
     "fund": "text",
     "covers_fee": "boolean",
+    "campaign": "text",
     "failed_attempt": "integer",
     "failure_code": "text",
     "decline_code": "text",

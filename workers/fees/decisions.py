@@ -68,6 +68,8 @@ def details(captured: PaymentCaptured) -> dict[str, Any]:
         told["exchange_rate"] = captured.exchange_rate
     if captured.fund is not None:
         told["fund_wished"] = gift.fund
+    if gift.campaign is not None:
+        told["campaign"] = gift.campaign
     return {
         **told,
         "donation": gift.donation,

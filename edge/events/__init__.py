@@ -1,0 +1,1 @@
+"""Events: announced in the transaction of a change, read by whoever listens."""
