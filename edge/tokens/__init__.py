@@ -1,0 +1,1 @@
+"""Tokens of an OpenID Connect provider, checked here: who signed in there, and how."""

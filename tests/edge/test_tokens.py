@@ -1,0 +1,296 @@
+"""Tokens that hold, and every way that a token is made to look as if it did."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey, RSAKey
+
+from edge.tokens import decisions
+from edge.tokens.keys import find, signing_keys
+from edge.tokens.models import CLOCK_SKEW_S, AccessToken, Identity, TokenRefusedError
+from tests.edge import issuer
+from tests.edge.issuer import (
+    AUDIENCE,
+    CLIENT,
+    EC,
+    ED,
+    ISSUER,
+    NOW,
+    OTHER_EC,
+    RSA,
+    SETTINGS,
+    STANDARD,
+    access_claims,
+    forge,
+    id_claims,
+    sign,
+)
+
+
+def _claims(token: bytes, kind: decisions.Kind, keys: Any) -> decisions.Claims:
+    unverified = decisions.read(token, kind)
+    key = find(signing_keys(keys), unverified.key_id, unverified.algorithm)
+    if key is None:
+        raise TokenRefusedError("unknown key")
+    return decisions.verify(unverified, key)
+
+
+def judge(token: bytes, keys: Any = STANDARD, now: Any = NOW) -> AccessToken:
+    """What the edge makes of an access token, as `Provider` and its callers do."""
+    return decisions.access_token(_claims(token, "access_token", keys), SETTINGS, now)
+
+
+def identify(token: bytes, nonce: str = "n-1") -> Identity:
+    return decisions.identity(_claims(token, "id_token", STANDARD), SETTINGS, nonce, NOW)
+
+
+@pytest.mark.parametrize(
+    ("key", "alg", "kid"),
+    [
+        (EC, "ES256", "ec"),
+        (RSA, "RS256", "rsa"),
+        (RSA, "PS256", "rsa"),
+        (ED, "EdDSA", "ed"),
+    ],
+)
+def test_a_good_token_says_who_signed_in_and_how(key: Any, alg: str, kid: str) -> None:
+    token = judge(sign(access_claims(amr=["pwd"]), key, alg=alg, kid=kid))
+    assert (token.issuer, token.subject, token.client_id) == (ISSUER, "subject-1", "some-app")
+    assert token.scopes == {"openid", "amply"}
+    assert token.authenticated.at == NOW - timedelta(seconds=10)
+    assert (token.authenticated.acr, token.authenticated.amr) == ("pwd", frozenset({"pwd"}))
+    assert token.expires_at == NOW + timedelta(seconds=300)
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt"])
+def test_the_type_of_an_access_token_may_be_spelled_as_a_media_type(typ: str) -> None:
+    assert judge(sign(access_claims(), typ=typ)).subject == "subject-1"
+
+
+def test_a_provider_without_client_id_names_the_client_in_azp() -> None:
+    token = judge(sign(access_claims(client_id=..., azp="some-app")))
+    assert token.client_id == "some-app"
+
+
+def test_one_of_several_audiences_is_enough() -> None:
+    assert judge(sign(access_claims(aud=["https://else.example", AUDIENCE]))).subject
+
+
+HS_OVER_PUBLIC_KEYS = [
+    issuer.hmac_with_public_key(access_claims(), key.as_pem(private=False) + tail, kid)
+    for key, kid in ((EC, "ec"), (RSA, "rsa"))
+    for tail in (b"", b"\n")
+]
+
+HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": "ec"}
+
+
+def with_header(signature: bytes = b"x" * 64, **changes: Any) -> bytes:
+    """Good claims under a header that is put together by hand; `...` removes a member."""
+    header = {name: value for name, value in (HEADER | changes).items() if value is not ...}
+    return forge(header, access_claims(), signature)
+
+
+#: What an attacker sends, and what it is.
+CONFUSIONS: dict[str, bytes] = {
+    "none": with_header(b"", alg="none"),
+    "None": with_header(alg="None"),
+    "none with a signature": with_header(alg="none"),
+    "no algorithm": with_header(alg=...),
+    "algorithm is a list": with_header(alg=["ES256"]),
+    **{f"hmac over a public key {n}": token for n, token in enumerate(HS_OVER_PUBLIC_KEYS)},
+    "hmac with an empty secret": issuer.hmac_with_public_key(access_claims(), b"", "ec"),
+    "an empty ECDSA signature": with_header(b"\0" * 64),
+    "another's key under a known id": sign(access_claims(), OTHER_EC),
+    "a known key under an unknown id": sign(access_claims(), kid="unknown"),
+    "no id where several keys fit": sign(access_claims(), RSA, alg="RS256", kid="none-such"),
+    "an algorithm of another key": sign(access_claims(), RSA, alg="RS256", kid="ec"),
+    "an id that is a path": sign(access_claims(), kid="../../../../dev/null"),
+    "an id that is SQL": sign(access_claims(), kid="x' UNION SELECT 'key"),
+    "an id that is a number": with_header(kid=7),
+    "an embedded key": sign(access_claims(), OTHER_EC, jwk=issuer.public(OTHER_EC, "ec")),
+    "an embedded key without id": sign(
+        access_claims(), OTHER_EC, kid=None, jwk=issuer.public(OTHER_EC, None)
+    ),
+    "the address of a key set": sign(access_claims(), OTHER_EC, jku="https://evil.example/jwks"),
+    "the address of a certificate": sign(access_claims(), OTHER_EC, x5u="https://evil.example/c"),
+    "a certificate": sign(access_claims(), OTHER_EC, x5c=["MIIB"]),
+    "a known key beside a jku": sign(access_claims(), jku="https://evil.example/jwks"),
+    "a critical extension": with_header(crit=["exp"], exp=1),
+    "a wrong type": sign(access_claims(), typ="JWT"),
+    "no type": sign(access_claims(), typ=None),
+    "a type that is a number": with_header(typ=5),
+    "an ID token": sign(id_claims(), typ="JWT"),
+    "an ID token called an access token": sign(id_claims()),
+    "a logout token": sign(access_claims(), typ="logout+jwt"),
+    "another issuer": sign(access_claims(iss="https://login.example.org/realms/two")),
+    "an issuer with a slash more": sign(access_claims(iss=ISSUER + "/")),
+    "no issuer": sign(access_claims(iss=...)),
+    "another audience": sign(access_claims(aud="https://else.example")),
+    "an audience that begins alike": sign(access_claims(aud=AUDIENCE + ".evil.example")),
+    "no audience": sign(access_claims(aud=...)),
+    "an audience that is an object": sign(access_claims(aud={AUDIENCE: 1})),
+    "expired": sign(access_claims(exp=NOW.timestamp() - CLOCK_SKEW_S)),
+    "no end": sign(access_claims(exp=...)),
+    "an end that is text": sign(access_claims(exp="9999999999")),
+    "an end that is true": sign(access_claims(exp=True)),
+    "an end beyond all calendars": sign(access_claims(exp=10**18)),
+    "not yet valid": sign(access_claims(nbf=NOW.timestamp() + CLOCK_SKEW_S + 1)),
+    "issued in the future": sign(access_claims(iat=NOW.timestamp() + CLOCK_SKEW_S + 1)),
+    "signed in in the future": sign(access_claims(auth_time=NOW.timestamp() + 3600)),
+    "no time of issue": sign(access_claims(iat=...)),
+    "no subject": sign(access_claims(sub=...)),
+    "an empty subject": sign(access_claims(sub="")),
+    "a subject that is a number": sign(access_claims(sub=7)),
+    "a subject beyond ASCII": sign(access_claims(sub="subjéct-1")),
+    "a subject that is too long": sign(access_claims(sub="s" * 256)),
+    "no client": sign(access_claims(client_id=...)),
+    "no token id": sign(access_claims(jti=...)),
+    "scopes as a list": sign(access_claims(scope=["amply"])),
+    "a client by itself": sign(access_claims(sub="some-app")),
+    "claims that are a list": b".".join([sign(access_claims()).split(b".")[0], b"W10", b"eA"]),
+    "oversized": sign(access_claims(padding="x" * 9_000)),
+    "an oversized header": sign(access_claims(), padding="x" * 4_000),
+    "encrypted": b"e30.e30.e30.e30.e30",
+    "two parts": b"e30.e30",
+    "no base64": b"!!!.e30.e30",
+    "padded": sign(access_claims()) + b"=",
+    "bytes that are no text": b"\xff\xfe.e30.e30",
+    "nothing": b"",
+    "a deeply nested header": with_header(typ=[[[[[[["at+jwt"]]]]]]]),
+}
+
+
+@pytest.mark.parametrize("name", CONFUSIONS)
+def test_a_confused_token_is_refused(name: str) -> None:
+    with pytest.raises(TokenRefusedError):
+        judge(CONFUSIONS[name])
+
+
+def test_each_changed_byte_of_a_token_is_seen() -> None:
+    token = sign(access_claims())
+    for position in range(0, len(token), 7):
+        changed = bytearray(token)
+        changed[position] = ord("A") if changed[position] != ord("A") else ord("B")
+        with pytest.raises(TokenRefusedError):
+            judge(bytes(changed))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "holds"),
+    [(300 + CLOCK_SKEW_S - 1, True), (300 + CLOCK_SKEW_S, False), (-CLOCK_SKEW_S, True),
+     (-CLOCK_SKEW_S - 1, False)],
+)  # fmt: skip
+def test_clocks_may_differ_by_a_minute_and_no_more(seconds: int, holds: bool) -> None:
+    token = sign(access_claims(auth_time=...))
+    moment = NOW + timedelta(seconds=seconds)
+    if holds:
+        assert judge(token, now=moment).subject
+    else:
+        with pytest.raises(TokenRefusedError):
+            judge(token, now=moment)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        issuer.public(EC, "ec", use="enc"),
+        issuer.public(EC, "ec", alg="ECDH-ES"),
+        issuer.public(EC, "ec", alg="HS256"),
+        issuer.public(RSAKey.generate_key(1024), "ec"),
+        issuer.public(ECKey.generate_key("secp256k1"), "ec"),
+        {"kty": "oct", "kid": "ec", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I"},
+        {"kty": "EC", "crv": "P-256", "kid": "ec", "x": "AA", "y": "AA"},
+        {"kty": ["EC"], "crv": {}, "kid": "ec"},
+        {"kty": "EC", "kid": "ec"},
+        {},
+    ],
+)
+def test_a_key_that_must_not_sign_is_no_signing_key(shown: dict[str, Any]) -> None:
+    assert signing_keys(issuer.key_set(shown)) == ()
+
+
+@pytest.mark.parametrize("document", [None, [], "keys", {}, {"keys": {}}, {"keys": [1, None]}])
+def test_what_is_no_key_set_has_no_keys(document: object) -> None:
+    assert signing_keys(document) == ()
+
+
+def test_an_only_key_needs_no_id_but_one_of_several_does() -> None:
+    token = sign(access_claims(), kid=None)
+    assert judge(token, issuer.key_set(issuer.public(EC, None))).subject
+    with pytest.raises(TokenRefusedError):
+        judge(token, issuer.key_set(issuer.public(EC, "a"), issuer.public(OTHER_EC, "b")))
+
+
+def test_a_private_key_shown_by_mistake_is_read_as_its_public_half() -> None:
+    shown = dict(EC.as_dict(private=True)) | {"kid": "ec"}
+    [key] = signing_keys(issuer.key_set(shown))
+    assert not key.key.is_private
+
+
+def test_an_id_token_of_our_login_says_who_it_was() -> None:
+    claims = id_claims(name=" Ada\u202e \n Example ", email="ada@example.org", email_verified=True)
+    who = identify(sign(claims, typ="JWT"))
+    assert (who.subject, who.name, who.email) == ("subject-1", "Ada Example", "ada@example.org")
+    assert identify(sign(id_claims(), typ=None)).subject == "subject-1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "typ"),
+    [
+        ({"nonce": "n-2"}, "JWT"),
+        ({"nonce": ...}, "JWT"),
+        ({"aud": "another-client"}, "JWT"),
+        ({"aud": [CLIENT, "another-client"]}, "JWT"),
+        ({"azp": "another-client"}, "JWT"),
+        ({"iss": "https://else.example"}, "JWT"),
+        ({"exp": NOW.timestamp() - CLOCK_SKEW_S}, "JWT"),
+        ({"iat": ...}, "JWT"),
+        ({"sub": ...}, "JWT"),
+        ({}, "at+jwt"),
+    ],
+)
+def test_an_id_token_of_another_login_is_refused(changes: dict[str, Any], typ: str) -> None:
+    with pytest.raises(TokenRefusedError):
+        identify(sign(id_claims(**changes), typ=typ))
+
+
+@pytest.mark.parametrize(
+    ("claims", "email"),
+    [
+        ({"email": "ada@example.org", "email_verified": True}, "ada@example.org"),
+        ({"email": "ada@example.org"}, None),
+        ({"email": "ada@example.org", "email_verified": False}, None),
+        ({"email": "ada@example.org", "email_verified": "true"}, None),
+        ({"email": "ada@evil\r\nBcc: x@example.org", "email_verified": True}, None),
+        ({"email": "a" * 250 + "@example.org", "email_verified": True}, None),
+        ({"email": ["ada@example.org"], "email_verified": True}, None),
+    ],
+)
+def test_only_a_mail_address_that_the_provider_verified_counts(
+    claims: dict[str, Any], email: str | None
+) -> None:
+    assert decisions.email_of(claims) == email
+
+
+@pytest.mark.parametrize(
+    ("claims", "is_step_up"),
+    [
+        ({"acr": "mfa", "auth_time": 0}, True),
+        ({"acr": "mfa", "auth_time": -300}, True),
+        ({"acr": "mfa", "auth_time": -301}, False),
+        ({"acr": "mfa", "auth_time": ...}, False),
+        ({"acr": "pwd", "auth_time": 0}, False),
+        ({"acr": ..., "auth_time": 0}, False),
+        ({"acr": "pwd", "amr": ["pwd", "mfa"], "auth_time": 0}, True),
+        ({"acr": "pwd", "amr": ["pwd", "otp"], "auth_time": 0}, False),
+    ],
+)
+def test_a_step_up_is_a_second_factor_shown_lately(
+    claims: dict[str, Any], is_step_up: bool
+) -> None:
+    if claims["auth_time"] is not ...:
+        claims = claims | {"auth_time": int(NOW.timestamp()) + claims["auth_time"]}
+    token = judge(sign(access_claims(**claims)))
+    assert token.authenticated.is_step_up(("mfa",), 300, NOW) is is_step_up
