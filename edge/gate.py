@@ -26,7 +26,7 @@ PLATFORM: Final = "platform:amply"
 STEP_UP_AGE_MAX: Final = timedelta(minutes=5)
 ORGANIZATION_HEADER: Final = "Amply-Organization"
 #: Whoever has it is somebody to the organization, and may be told of refusals there.
-_KNOWN_TO: Final = "view_dashboard"
+_KNOWN_TO: Final = "is_involved"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
