@@ -13,7 +13,7 @@ from aiohttp import web
 
 from edge import logs
 from edge.app import build_app
-from edge.server import Runner
+from edge.connections import Runner
 from edge.settings import Settings, SettingsError, from_environment
 
 DRAIN_S_MAX: Final = 20.0
@@ -33,7 +33,7 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    runner = Runner(build_app(settings), settings.url, handler_cancellation=False)
+    runner = Runner(build_app(settings), settings)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG)
     await site.start()

@@ -61,6 +61,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "address_denied": ProblemKind(
         403, "Nothing is taken from this address", "Ask the operators of this server."
     ),
+    "origin_not_allowed": ProblemKind(
+        403, "The key is not for this page", "Name the page's origin in the publishable key."
+    ),
     "not_found": ProblemKind(404, "Nothing is there", "See /openapi.json for what there is."),
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
@@ -91,6 +94,9 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "request_timeout": ProblemKind(
         408, "The body came too slowly", "Send the whole body within 10 seconds."
+    ),
+    "head_timeout": ProblemKind(
+        408, "The request's head came too slowly", "Send request line and headers within 10 s."
     ),
     "request_in_progress": ProblemKind(
         409,
@@ -196,6 +202,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         "Too many gifts are being made",
         "Try again, with the same Idempotency-Key, after the seconds that Retry-After tells.",
     ),
+    "head_too_large": ProblemKind(
+        431,
+        "The address or the headers are too large",
+        "Send 8 KiB a line, 100 headers and 32 KiB in all at most.",
+    ),
     "internal": ProblemKind(
         500, "Something went wrong here", "Try again with the same Idempotency-Key; tell us the id."
     ),
@@ -207,6 +218,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "permissions_unavailable": ProblemKind(
         503, "Permissions cannot be checked now", "Try again with the same Idempotency-Key."
+    ),
+    "overloaded": ProblemKind(
+        503,
+        "Too many requests are under way",
+        "Try again after Retry-After, over fewer connections, with the same Idempotency-Key.",
     ),
     "backlog": ProblemKind(
         503, "Too much work is waiting", "Try again later with the same Idempotency-Key."

@@ -16,6 +16,7 @@ from edge.errors import ProblemError
 
 #: What a request's log line names beside the route: its id, who asked, ids of what it was about.
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+TRACE: Final = web.RequestKey("trace", str)
 ACTOR: Final = web.RequestKey("actor", str)
 SUBJECTS: Final = web.RequestKey("subjects", dict[str, str])
 
@@ -130,13 +131,31 @@ def json_response(
 def tagged(request: web.Request, response: web.Response) -> web.Response:
     """The answer with a strong ETag over its bytes, or 304 when the client has it."""
     assert isinstance(response.body, bytes)
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    response.headers["ETag"] = tag
-    wanted = request.headers.get("If-None-Match", "")
+    response.headers["ETag"] = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    return _unless_known(request, response)
+
+
+def conditional(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """A whole answer that may be kept gets an ETag, unless it has one. Sources: RFC 9110, 13."""
+    if (
+        request.method not in ("GET", "HEAD")
+        or response.status != 200
+        or not isinstance(response, web.Response)
+        or not isinstance(response.body, bytes)
+        or "ETag" in response.headers
+        or "no-store" in response.headers.get("Cache-Control", "no-store")
+    ):
+        return response
+    return tagged(request, response)
+
+
+def _unless_known(request: web.Request, response: web.Response) -> web.Response:
+    tag = response.headers["ETag"]
+    wanted = ",".join(request.headers.getall("If-None-Match", []))
     if wanted == "*" or tag in [part.strip().removeprefix("W/") for part in wanted.split(",")]:
         kept = {
             name: response.headers[name]
-            for name in ("Cache-Control", "ETag", "Vary", "Preference-Applied")
+            for name in ("Cache-Control", "Content-Location", "ETag", "Vary", "Preference-Applied")
             if name in response.headers
         }
         return web.Response(status=304, headers=kept)

@@ -42,3 +42,7 @@ OUTBOX_AGE_SECONDS: Final = Gauge(
     "amply_edge_outbox_oldest_age_seconds", "How long the oldest message has waited."
 )
 WAITING: Final = Gauge("amply_edge_waiting_requests", "Requests that wait for a change.")
+CONNECTIONS: Final = Gauge("amply_edge_connections", "Open connections.")
+CONNECTIONS_ENDED: Final = Counter(
+    "amply_edge_connections_ended_total", "Connections that the edge ended, by reason.", ["reason"]
+)

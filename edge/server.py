@@ -1,7 +1,7 @@
-"""The HTTP server around the application: what must hold for every request, and for what is none.
+"""What holds for every request, whatever its route.
 
 Every request has an id, ends in one log line with an outcome, and gets a problem+json for every
-error, malformed HTTP included. No answer names the software that made it.
+error. No answer names the software that made it.
 """
 
 import asyncio
@@ -13,16 +13,19 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
-from edge import errors, logs, metrics
+from edge import cross_origin, errors, logs, metrics, tracing
+from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
-from edge.http import ACTOR, REQUEST_ID, SUBJECTS
+from edge.http import ACTOR, REQUEST_ID, SUBJECTS, TRACE, conditional
+from topics.tracing import PARENT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+#: What a head may have in all; one line of it is bounded by the parser.
+HEAD_BYTES_MAX: Final = 32 * 1024
+_UNBOUNDED: Final = Bounds()
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_KEEPALIVE_S: Final = 75
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 #: aiohttp would name itself and Python in Server.
@@ -55,8 +58,27 @@ def problem_response(
     )
 
 
-def observing(base_url: str) -> Any:
+def observing(
+    base_url: str,
+    bounds: Bounds = _UNBOUNDED,
+    address_of: Callable[[web.Request], str | None] = lambda request: None,
+) -> Any:
     """The outermost middleware: ids, problems, the log line and the figures of a request."""
+    places = Places(bounds.requests, bounds.requests_of_address)
+
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        address = address_of(request)
+        if not places.take(address):
+            raise ProblemError("overloaded", headers={"Retry-After": "1"})
+        try:
+            _check_head(request)
+            return conditional(request, await handler(request))
+        except web.HTTPMethodNotAllowed as error:
+            if request.method == "OPTIONS":
+                return cross_origin.options(request, error.allowed_methods)
+            raise
+        finally:
+            places.give_back(address)
 
     @web.middleware
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -64,11 +86,12 @@ def observing(base_url: str) -> Any:
         given = request.headers.get("X-Request-Id", "")
         identifier = given if _REQUEST_ID.fullmatch(given) else new_request_id()
         request[REQUEST_ID] = identifier
+        trace = tracing.continued(request.headers.getall("traceparent", []))
+        request[TRACE] = trace.id
+        PARENT.set(trace.parent)  # A request is a task of its own, and so is its context.
         outcome, status = "ok", 0
         try:
-            if "Expect" in request.headers and not _expects_continue(request):
-                raise ProblemError("expectation_failed")
-            response = await handler(request)
+            response = await answer(request, handler)
             status = response.status
             return response
         except asyncio.CancelledError:
@@ -89,13 +112,31 @@ def observing(base_url: str) -> Any:
     return observe
 
 
+def _check_head(request: web.Request) -> None:
+    if sum(len(name) + len(value) for name, value in request.raw_headers) > HEAD_BYTES_MAX:
+        raise ProblemError("head_too_large")
+    if "Expect" in request.headers and not _expects_continue(request):
+        raise ProblemError("expectation_failed")
+
+
 async def prepare_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Headers of every answer, streamed ones too. What went wrong is never kept by a cache."""
     response.headers.update(SECURITY_HEADERS)
     if response.status >= 400:
         response.headers["Cache-Control"] = "no-store"
+    for name in ("Authorization", "Cookie"):
+        if name in request.headers:
+            _keep_private(response, name)
+    cross_origin.mark(request, response)
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+
+
+def _keep_private(response: web.StreamResponse, name: str) -> None:
+    """No answer to somebody in particular is for others, whatever its handler thought of."""
+    cross_origin.add_vary(response, name)
+    kept = response.headers.get("Cache-Control", "no-store")
+    response.headers["Cache-Control"] = kept.replace("public", "private")
 
 
 async def meet_expectation(request: web.Request) -> None:
@@ -136,71 +177,7 @@ def _record(request: web.Request, outcome: str, status: int, seconds: float) -> 
         status=status,
         outcome=outcome,
         duration_ms=round(seconds * 1000, 2),
+        trace_id=request[TRACE],
         actor=request.get(ACTOR),
         **request.get(SUBJECTS, {}),
     )
-
-
-class _Protocol(RequestHandler):
-    """One connection. Malformed HTTP gets a problem too, and one log line."""
-
-    base_url = ""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("part of another answer was already sent")
-        identifier = new_request_id()
-        problem = ProblemError("malformed_request" if status == 400 else "internal")
-        _log.warning(
-            "request",
-            request_id=identifier,
-            route="unmatched",
-            status=problem.kind.status,
-            outcome=problem.code,
-            error=type(exc).__name__ if exc else None,
-        )
-        metrics.REQUESTS.labels("other", "unmatched", problem.code).inc()
-        response = problem_response(problem, self.base_url, "", identifier)
-        response.headers.update({**SECURITY_HEADERS, "X-Request-Id": identifier})
-        response.force_close()
-        return response
-
-
-class _Server(web.Server):
-    protocol: type[_Protocol]
-
-    def __call__(self) -> RequestHandler:
-        return self.protocol(self, loop=self._loop, **self._kwargs)
-
-
-class Runner(web.AppRunner):
-    """Serves an application with these connections."""
-
-    def __init__(self, app: web.Application, base_url: str, *, handler_cancellation: bool) -> None:
-        super().__init__(
-            app,
-            access_log=None,
-            keepalive_timeout=_KEEPALIVE_S,
-            lingering_time=2.0,
-            shutdown_timeout=15.0,
-            handler_cancellation=handler_cancellation,
-            auto_decompress=False,
-        )
-        self._protocol = type("_ProtocolHere", (_Protocol,), {"base_url": base_url})
-
-    async def _make_server(self) -> web.Server:
-        made = await super()._make_server()
-        server = _Server(
-            made.request_handler,
-            request_factory=made.request_factory,
-            handler_cancellation=made.handler_cancellation,
-            **made._kwargs,
-        )
-        server.protocol = self._protocol
-        return server

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from contracts.money import EXPONENTS, STANDARD
+from edge.bounds import Bounds
 from edge.limits import settings as limit_settings
 from edge.limits.rules import Limits
 
@@ -45,6 +46,7 @@ class Settings:
     currencies: frozenset[str] = STANDARD
     stripe_publishable_key: str | None = None
     limits: Limits = field(default_factory=Limits)
+    bounds: Bounds = field(default_factory=Bounds)
     host: str = "127.0.0.1"
     port: int = 8420
     outbox_age_s_max: float = 30.0
@@ -74,6 +76,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         currencies=_currencies(environment),
         stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
         limits=_limits(environment),
+        bounds=_bounds(environment, is_live=mode == "live"),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
     )
@@ -115,6 +118,27 @@ def _limits(environment: Mapping[str, str]) -> Limits:
         return limit_settings.load(environment)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _bounds(environment: Mapping[str, str], *, is_live: bool) -> Bounds:
+    usual = Bounds(connections_of_address=256, requests_of_address=128) if is_live else Bounds()
+
+    def number(name: str, default: int, most: int = 100_000) -> int:
+        text = environment.get(name, "").strip() or str(default)
+        if not (text.isascii() and text.isdigit() and int(text) <= most):
+            raise SettingsError(f"{name} must be a whole number from 0 to {most}.")
+        return int(text)
+
+    return replace(
+        usual,
+        connections=number("AMPLY_CONNECTIONS_MAX", usual.connections) or usual.connections,
+        connections_of_address=number(
+            "AMPLY_CONNECTIONS_OF_ADDRESS_MAX", usual.connections_of_address
+        ),
+        requests=number("AMPLY_REQUESTS_MAX", usual.requests) or usual.requests,
+        requests_of_address=number("AMPLY_REQUESTS_OF_ADDRESS_MAX", usual.requests_of_address),
+        drain_s=number("AMPLY_DRAIN_S", 5 if is_live else 0, 60),
+    )
 
 
 def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from contracts.identifiers import parse_type_id
 from contracts.message import BodyT, Envelope
+from topics import tracing
 from topics.plain import plain_reader
 from topics.topic import Topic
 
@@ -47,8 +48,11 @@ class Record:
     headers: Headers
 
 
-def encode(topic: Topic[BodyT], message: Envelope[BodyT]) -> Record:
-    """The record of a message; ValueError when its body is larger than 900 000 bytes."""
+def encode(topic: Topic[BodyT], message: Envelope[BodyT], trace: str | None = None) -> Record:
+    """The record of a message; ValueError when its body is larger than 900 000 bytes.
+
+    `trace` is the `traceparent` that it belongs to, by default the current one.
+    """
     value = message.body.model_dump_json().encode()
     if len(value) > PAYLOAD_BYTES_MAX:
         raise ValueError(f"a body of {topic.name} may have {PAYLOAD_BYTES_MAX} bytes")
@@ -65,6 +69,8 @@ def encode(topic: Topic[BodyT], message: Envelope[BodyT]) -> Record:
     ]
     if message.cause is not None:
         attributes.append(("ce_cause", str(message.cause).encode()))
+    if (parent := trace or tracing.PARENT.get()) is not None:
+        attributes.append((tracing.HEADER, parent.encode()))
     return Record(topic.name, partition, key, value, tuple(attributes))
 
 

@@ -27,11 +27,16 @@ class NotASenderError(RuntimeError):
     """This process may not send to that topic; the registry lists who may."""
 
 
-def prepare(sender: str, topic: Topic[BodyT], message: Envelope[BodyT]) -> codec.Record:
-    """The record of a message; NotASenderError unless `sender` may send to `topic`."""
+def prepare(
+    sender: str, topic: Topic[BodyT], message: Envelope[BodyT], *, trace: str | None = None
+) -> codec.Record:
+    """The record of a message; NotASenderError unless `sender` may send to `topic`.
+
+    `trace` is for those who prepare messages of several requests at once: see `topics.tracing`.
+    """
     if sender not in topic.senders:
         raise NotASenderError(f"{sender} is not among the senders of {topic.name}")
-    return codec.encode(topic, message)
+    return codec.encode(topic, message, trace)
 
 
 async def queue(connection: AnyConnection, records: Iterable[codec.Record]) -> None:

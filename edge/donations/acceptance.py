@@ -36,11 +36,12 @@ RequestKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Accepting:
-    """A gift with the key and the fingerprint of the request that makes it."""
+    """A gift with the key, the fingerprint and the trace of the request that makes it."""
 
     key: RequestKey
     fingerprint: bytes
     gift: Gift
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Acceptance:
         async with self._database.transaction(sorted(scope)) as connection:
             new = await store.claim(connection, rows)
             gifts = [item.gift for item in batch if item.gift.donation in new]
+            traces = {item.gift.donation: item.trace for item in batch}
             results: list[Accepted | ProblemError] = [
                 Accepted(item.gift.donation, answer, is_replay=False)
                 if item.gift.donation in new
@@ -90,6 +92,7 @@ class Acceptance:
                     _SENDER,
                     DONATIONS_REQUESTED,
                     decisions.message_of(gift, donors.get(gift.donation)),
+                    trace=traces[gift.donation],
                 )
                 for gift in gifts
             ]

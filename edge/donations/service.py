@@ -19,6 +19,7 @@ from edge.donations.models import DonationRequest
 from edge.errors import ProblemError
 from edge.group_commit import GroupCommit
 from edge.limits.service import DonationLimits
+from topics import tracing
 
 #: What a repetition of an accepted request may run into, though it was accepted before.
 _ABOUT_STATE: Final = frozenset(
@@ -160,7 +161,7 @@ class DonationService:
         gift = decide(
             *(body, submission.caller, organization, fund, random_id(now), now, business_now)
         )
-        return Accepting(submission.request_key, submission.fingerprint, gift)
+        return Accepting(submission.request_key, submission.fingerprint, gift, tracing.PARENT.get())
 
     @staticmethod
     def _refusal(organization: Organization) -> ProblemError:

@@ -37,6 +37,12 @@ def client_of(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Netw
     return str(address)
 
 
+def peer_of(peer: str | None, trusted: Sequence[Network]) -> str | None:
+    """Whose the connection itself is; None: a proxy's, which carries many people's requests."""
+    address = _read(peer or "")
+    return None if address is None or _is_in(address, trusted) else client_of(peer, (), ())
+
+
 def is_exempt(client: str, networks: Sequence[Network]) -> bool:
     """Whether a client's address lies in one of the networks."""
     return _is_in(ip_network(client).network_address, networks)

@@ -8,7 +8,7 @@ from edge.census.service import Censuses
 from edge.http import json_response, refuse_query, tagged
 from edge.public.service import PublicLedger
 
-_SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
+_SHARED: Final = {"Cache-Control": "public, max-age=5"}
 
 
 class CensusRoutes:

@@ -6,7 +6,7 @@ from edge import errors, openapi
 from edge.errors import ProblemError
 from edge.http import json_response
 
-_SHARED = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300"}
+_SHARED = {"Cache-Control": "public, max-age=300"}
 
 
 class DocumentationRoutes:

@@ -30,7 +30,7 @@ INTEGER_MAX: Final = (1 << 53) - 1
 _CHUNK_S_MAX: Final = 30.0
 #: So much must leave within that time: a slower reader is given up, one of 3 kB/s is not.
 _CHUNK_BYTES: Final = 1 << 16
-_PUBLIC: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
+_PUBLIC: Final = {"Cache-Control": "public, max-age=5"}
 _PRIVATE: Final = {"Cache-Control": "private, no-store", "Vary": "Authorization"}
 _PINNED: Final = ("format", "size", "at", "since", "kind", "bom")
 #: What would end a name or lead out of a folder; everything else is quoted and arrives.

@@ -28,14 +28,10 @@ class LogRoutes:
         number = request.match_info["log"]
         file = self._log.file(path) if number == str(self._log.number) else None
         if file is None:
-            raise ProblemError("not_found", headers={"Access-Control-Allow-Origin": "*"})
+            raise ProblemError("not_found")
         is_tile = path.startswith("tile/")
         caching = _IMMUTABLE if is_tile else _KEY if path == "vkey" else _NEWEST
         return web.FileResponse(
             file,
-            headers={
-                "Access-Control-Allow-Origin": "*",
-                "Cache-Control": caching,
-                "Content-Type": _BYTES if is_tile else _TEXT,
-            },
+            headers={"Cache-Control": caching, "Content-Type": _BYTES if is_tile else _TEXT},
         )

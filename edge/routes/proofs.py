@@ -9,9 +9,8 @@ from edge.http import json_response, query_integer, refuse_query
 from edge.proofs.service import Proofs
 
 SIZE_MAX: Final = (1 << 53) - 1
-_ANYWHERE: Final = {"Access-Control-Allow-Origin": "*"}
 #: Trees of a size never change, nor does the one note that was signed for it.
-_IMMUTABLE: Final = {**_ANYWHERE, "Cache-Control": "public, max-age=31536000, immutable"}
+_IMMUTABLE: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class ProofRoutes:
@@ -39,7 +38,7 @@ class ProofRoutes:
 
     def _require_log(self, request: web.Request) -> None:
         if request.match_info["log"] != self._number:
-            raise ProblemError("not_found", "There is no such log.", headers=_ANYWHERE)
+            raise ProblemError("not_found", "There is no such log.")
 
 
 def _answer(proof: dict[str, Any]) -> web.Response:

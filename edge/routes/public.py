@@ -10,7 +10,7 @@ from edge.public.service import PublicLedger
 LIMIT_MAX: Final = 100
 _LIMIT_DEFAULT: Final = 50
 _YEAR_S: Final = 31_536_000
-_SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=5"}
+_SHARED: Final = {"Cache-Control": "public, max-age=5"}
 
 
 def page_asked(request: web.Request) -> tuple[str | None, int]:

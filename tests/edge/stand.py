@@ -18,8 +18,8 @@ from contracts.permissions import PermissionsRequested, RelationshipChange
 from deploy.embedded import Addresses
 from deploy.postgres import migrate
 from edge.app import build_app
+from edge.connections import Runner
 from edge.organizations.service import Registered, register_organization
-from edge.server import Runner
 from edge.settings import Settings
 from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
 
@@ -227,8 +227,7 @@ class Stand:
     ) -> AsyncIterator[Served]:
         """A running edge; `changes` are settings."""
         settings = replace(self.settings, **changes)
-        app = build_app(settings)
-        runner = Runner(app, settings.url, handler_cancellation=handler_cancellation)
+        runner = Runner(build_app(settings), settings, handler_cancellation=handler_cancellation)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
