@@ -7,7 +7,6 @@ import json
 import os
 import re
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from contracts.environments import DEVELOPMENT_KEY_MARK
 from deploy.postgres.migrate import role_password
 from deploy.sandbox import publishable
 from deploy.supervisor import Command
@@ -26,6 +26,8 @@ ORIGIN: Final = "amply.localhost/log/0"
 PORT_DEFAULT: Final = 8420
 _PLAIN_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 
+#: Each process refuses what its deployment must not have.
+_EVERYWHERE: Final = ("AMPLY_ENVIRONMENT", "AMPLY_MODE")
 _LEDGER: Final = ("AMPLY_LOG_ORIGIN",)
 _STRIPE_PACE: Final = ("AMPLY_STRIPE_CALLS_PER_S", "AMPLY_STRIPE_TIMEOUT_S")
 _STRIPE: Final = ("AMPLY_STRIPE", "AMPLY_STRIPE_KEY", *_STRIPE_PACE)
@@ -46,13 +48,13 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "accounts": (
         ("workers", "accounts"),
         "accounts",
-        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT", "AMPLY_URL", *_STRIPE),
+        ("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_URL", *_STRIPE),
     ),
     "payments": (
         ("workers", "payments"),
         "payments",
         (
-            *("AMPLY_KAFKA", "AMPLY_MASTER_KEY", "AMPLY_ENVIRONMENT"),
+            *("AMPLY_KAFKA", "AMPLY_MASTER_KEY"),
             *("AMPLY_PAYMENT_EXPIRY_HOURS", "AMPLY_RETURN_URL", "AMPLY_URL", *_CARDS, *_STRIPE),
         ),
     ),
@@ -77,12 +79,12 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "payouts": (
         ("workers", "payouts"),
         "payouts",
-        ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
+        ("AMPLY_KAFKA", *_STRIPE),
     ),
     "reconciliation": (
         ("workers", "reconciliation"),
         "reconciliation",
-        ("AMPLY_KAFKA", "AMPLY_ENVIRONMENT", *_STRIPE),
+        ("AMPLY_KAFKA", *_STRIPE),
     ),
     "notifications": (
         ("workers", "notifications"),
@@ -95,7 +97,6 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
         ("edge",),
         "edge",
         (
-            "AMPLY_ENVIRONMENT",
             "AMPLY_MASTER_KEY",
             "AMPLY_PORT",
             "AMPLY_PUBLIC",
@@ -174,7 +175,8 @@ class DataDirectory:
         """The file of the 32-byte secret `name` as 64 hex digits, drawn at the first call."""
         path = self.keys / name
         if not path.exists():
-            write_private(path, secrets.token_hex(32) + "\n")
+            # Recognisable, so that no production takes it over; 24 bytes are drawn.
+            write_private(path, DEVELOPMENT_KEY_MARK + secrets.token_hex(24) + "\n")
         return path
 
     def key(self, name: str) -> bytes:
@@ -183,7 +185,7 @@ class DataDirectory:
 
     def stripe_keys(self) -> dict[str, str]:
         """The settings of the sandbox's keys: the platform's, and the one for clients."""
-        secret = "sk_test_" + self.key("stripe.key").hex()[:32]
+        secret = "sk_test_" + self.key("stripe.key").hex()[-32:]
         return {
             "AMPLY_STRIPE_KEY": secret,
             "AMPLY_STRIPE_PUBLISHABLE_KEY": publishable.key_of(secret),
@@ -241,8 +243,10 @@ def write_private(path: Path, text: str) -> None:
 def role_dsn(superuser_dsn: str, secret: bytes, role: str) -> str:
     """The address of the platform's database for `amply_<role>`."""
     parts = urlsplit(superuser_dsn)
-    password = quote(role_password(secret, role))
-    return f"postgresql://amply_{role}:{password}@{parts.hostname}:{parts.port}/{DATABASE}"
+    server = parts.netloc.rpartition("@")[2]
+    user = f"amply_{role}:{quote(role_password(secret, role))}"
+    # The query stays: it says how the server is to be known (sslmode, sslrootcert).
+    return parts._replace(netloc=f"{user}@{server}", path=f"/{DATABASE}").geturl()
 
 
 def database_dsn(superuser_dsn: str, database: str = DATABASE) -> str:
@@ -263,7 +267,11 @@ def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Com
             arguments,
             {
                 "AMPLY_POSTGRES": dsn_of[role],
-                **{key: settings[key] for key in names if key in settings or key not in OPTIONAL},
+                **{
+                    key: settings[key]
+                    for key in (*_EVERYWHERE, *names)
+                    if key in settings or key not in OPTIONAL
+                },
                 **(
                     {"AMPLY_METRICS_PORT": settings[f"AMPLY_METRICS_PORT_{name}"]}
                     if name in WITH_HEALTH_PORT
@@ -275,26 +283,3 @@ def commands(settings: Mapping[str, str], dsn_of: Mapping[str, str]) -> list[Com
         for name, (arguments, role, names) in PROCESSES.items()
         if name in wanted(settings)
     ]
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody listens on at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
-def is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

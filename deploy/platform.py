@@ -28,8 +28,6 @@ from deploy.deployment import (
     DataDirectory,
     commands,
     database_dsn,
-    free_ports,
-    is_free,
     role_dsn,
     wanted,
     write_private,
@@ -38,6 +36,7 @@ from deploy.embedded import Addresses, Engines, Event, GivenAddresses
 from deploy.erasure import apply_journal
 from deploy.erasure_journal import Journal
 from deploy.operations import store
+from deploy.ports import free_ports, is_free
 from deploy.postgres.migrate import ROLES, allow_login, migrate
 from deploy.supervisor import Command, Supervisor
 from topics.provision import provision
@@ -125,6 +124,7 @@ class Platform:
         self.data.remember("ports", chosen)
         return {
             "AMPLY_ENVIRONMENT": "test",
+            "AMPLY_MODE": "development",
             "AMPLY_KAFKA": addresses.kafka_bootstrap,
             "AMPLY_LOG_KEY": str(self.data.log_key_file()),
             "AMPLY_LOG_ORIGIN": ORIGIN,
@@ -215,7 +215,8 @@ class Platform:
         shown = {
             name: self.settings[name]
             for name in (
-                *("AMPLY_ENVIRONMENT", "AMPLY_URL", "AMPLY_API_KEY", "AMPLY_ORGANIZATION"),
+                *("AMPLY_ENVIRONMENT", "AMPLY_MODE", "AMPLY_URL"),
+                *("AMPLY_API_KEY", "AMPLY_ORGANIZATION"),
                 *("AMPLY_KAFKA", "AMPLY_SPICEDB", "AMPLY_STRIPE"),
             )
         }

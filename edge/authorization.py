@@ -19,9 +19,9 @@ from authzed.api.v1 import (
     ObjectReference,
     SubjectReference,
 )
-from grpcutil import bearer_token_credentials, insecure_bearer_token_credentials
 
 from edge.errors import ProblemError
+from topics.connections.spicedb import credentials
 
 ALLOWED_S_MAX: Final = 5.0
 #: From this age on it is renewed in the background, so that a busy key never waits for SpiceDB.
@@ -30,7 +30,6 @@ DENIED_S_MAX: Final = 1.0
 STALE_S_MAX: Final = 60.0
 DEADLINE_S: Final = 2.0
 _DECISIONS_MAX: Final = 10_000
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _RETRY_AFTER: Final = {"Retry-After": "2"}
 
 
@@ -128,11 +127,7 @@ class SpiceDB:
     """The client of one SpiceDB. Make it in the running loop."""
 
     def __init__(self, address: str, token: str) -> None:
-        is_local = address.rpartition(":")[0] in _LOOPBACK
-        credentials = (insecure_bearer_token_credentials if is_local else bearer_token_credentials)(
-            token
-        )
-        self._client: Any = AsyncClient(address, credentials)
+        self._client: Any = AsyncClient(*credentials(address, token))
 
     async def ask(self, question: Question, is_fresh: bool) -> bool:
         """One check; `is_fresh` reads the newest data instead of a snapshot some seconds old."""

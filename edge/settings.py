@@ -4,15 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
+from contracts import environments
+from contracts.environments import Environment as Environment
 from contracts.money import EXPONENTS, STANDARD
 from edge.bounds import Bounds
 from edge.limits import settings as limit_settings
 from edge.limits.rules import Limits
-
-Environment = Literal["test", "live"]
 
 #: While a secret is rolled there are two.
 SECRETS_MAX: Final = 2
@@ -53,10 +53,16 @@ class Settings:
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """The settings of this process; SettingsError with one sentence when one is wrong."""
-    mode = _needed(environment, "AMPLY_ENVIRONMENT", "`test` or `live`")
-    if mode != "test" and mode != "live":
-        raise SettingsError("AMPLY_ENVIRONMENT must be `test` or `live`.")
+    """The settings of this process; SettingsError with one sentence when one is wrong.
+
+    What the deployment's mode refuses is told all at once, one sentence each.
+    """
+    try:
+        mode = environments.mode_of(environment)
+        environments.require_allowed(environment, lambda path: Path(path).read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    rules = environments.RULES[mode]
     origin = _needed(environment, "AMPLY_LOG_ORIGIN", "the log's name, `<host>/log/<number>`")
     if not _ORIGIN.fullmatch(origin):
         raise SettingsError("AMPLY_LOG_ORIGIN must have the form `<host>/log/<number>`.")
@@ -69,14 +75,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         ),
         stripe_account_secrets=_secrets(environment, "AMPLY_STRIPE_ACCOUNT_SECRETS"),
         stripe_connect_secrets=_secrets(environment, "AMPLY_STRIPE_CONNECT_SECRETS"),
-        environment="live" if mode == "live" else "test",
+        environment=rules.environment,
         public=Path(_needed(environment, "AMPLY_PUBLIC", "the folder of the log's files")),
         log_origin=origin,
         url=_url(environment),
         currencies=_currencies(environment),
         stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
-        limits=_limits(environment),
-        bounds=_bounds(environment, is_live=mode == "live"),
+        limits=_limits(environment, rules),
+        bounds=_bounds(environment, is_live=rules.environment == "live"),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
     )
@@ -113,9 +119,9 @@ def _currencies(environment: Mapping[str, str]) -> frozenset[str]:
     return named | STANDARD if "standard" in words or not words else named
 
 
-def _limits(environment: Mapping[str, str]) -> Limits:
+def _limits(environment: Mapping[str, str], rules: environments.Rules) -> Limits:
     try:
-        return limit_settings.load(environment)
+        return limit_settings.load({**environment, "AMPLY_ENVIRONMENT": rules.environment})
     except ValueError as error:
         raise SettingsError(str(error)) from error
 

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from topics.connections.kafka import client_options
 from topics.registry import TOPICS
 from topics.topic import Topic
 
@@ -67,7 +68,7 @@ async def provision(
     ProvisionError when a topic exists with another number of partitions.
     """
     wanted = {topic.name: topic for topic in topics}
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="amply-provision")
+    admin = AIOKafkaAdminClient(client_id="amply-provision", **client_options(bootstrap))
     await admin.start()
     try:
         result = Provisioned()

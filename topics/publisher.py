@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaProducer, errors
 
 from topics.codec import Record
+from topics.connections.kafka import client_options
 
 PRODUCER_OPTIONS: Final[dict[str, Any]] = {
     "acks": "all",
@@ -59,7 +60,7 @@ class Publisher:
 
     async def __aenter__(self) -> Self:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, client_id=self._client_id, **PRODUCER_OPTIONS
+            client_id=self._client_id, **client_options(self._bootstrap), **PRODUCER_OPTIONS
         )
         try:
             await self._producer.start()

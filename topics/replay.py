@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.identifiers import time_of
 from topics.codec import Record
+from topics.connections.kafka import client_options
 from topics.publisher import Publisher
 from topics.registry import INBOX_RETENTION_DAYS, TOPICS
 
@@ -124,7 +125,7 @@ async def replay(
 async def _consumer(bootstrap: str) -> AsyncIterator[Any]:
     # In no group: it commits nothing and disturbs nobody's position.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         group_id=None,
         client_id="amply-replay",
         enable_auto_commit=False,

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from contracts import addresses, environments
+from topics.connections import kafka
+
 PORT_MAX: Final = 65_535
 
 
@@ -24,13 +27,14 @@ def required(variables: Mapping[str, str], name: str, meaning: str) -> str:
     return value
 
 
-def address(variables: Mapping[str, str], name: str, meaning: str) -> tuple[str, int]:
-    """A `host:port` variable as host and port."""
-    value = required(variables, name, meaning)
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) <= PORT_MAX:
-        raise SettingError(f"{name} is not of the form host:port")
-    return host, int(port)
+def engine_address(
+    variables: Mapping[str, str], name: str, engine: str, meaning: str
+) -> addresses.Address:
+    """Where an engine of `contracts.addresses` is and how it is reached."""
+    try:
+        return addresses.parse(required(variables, name, meaning), engine)
+    except ValueError as error:
+        raise SettingError(f"{name} {error}") from None
 
 
 def integer(variables: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
@@ -93,10 +97,26 @@ class Settings:
     """
 
     postgres: str = field(repr=False)
-    kafka: str
+    kafka: str = field(repr=False)
     metrics_port: int | None
     instance: str
     variables: Mapping[str, str] = field(repr=False)
+
+
+def _kafka(variables: Mapping[str, str]) -> None:
+    try:
+        kafka.read(required(variables, "AMPLY_KAFKA", "Kafka's address, host:port"))
+    except ValueError as error:
+        raise SettingError(f"AMPLY_KAFKA {error}") from None
+
+
+def _environment(variables: Mapping[str, str]) -> str:
+    """`test` or `live`, by the mode; SettingError that lists all that the mode refuses."""
+    try:
+        environments.require_allowed(variables, lambda path: Path(path).read_text("utf-8"))
+        return environments.environment_of(variables)
+    except ValueError as error:
+        raise SettingError(str(error)) from None
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -107,8 +127,8 @@ def load(environment: Mapping[str, str]) -> Settings:
     postgres = required(variables, "AMPLY_POSTGRES", "a DSN, postgresql://user:password@host/name")
     if urlsplit(postgres).scheme not in {"postgresql", "postgres"}:
         raise SettingError("AMPLY_POSTGRES is not a DSN of the form postgresql://...")
-    for server in required(variables, "AMPLY_KAFKA", "Kafka's address, host:port").split(","):
-        address({"AMPLY_KAFKA": server}, "AMPLY_KAFKA", "Kafka's address, host:port")
+    _kafka(variables)
+    variables["AMPLY_ENVIRONMENT"] = _environment(variables)
     instance = variables.get("AMPLY_INSTANCE", "").strip() or "0"
     if not instance.replace("-", "").isalnum() or len(instance) > 64:
         raise SettingError("AMPLY_INSTANCE may hold up to 64 letters, digits and hyphens")

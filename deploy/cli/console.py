@@ -9,6 +9,9 @@ from typing import Annotated, Final, NoReturn
 import typer
 from rich.console import Console
 
+from contracts import environments
+
+_STATED: Final = ("AMPLY_MODE", "AMPLY_ENVIRONMENT")
 #: Where no terminal says how wide it is, tables are wide enough for whole ids.
 WIDTH_ELSEWHERE: Final = 200
 
@@ -37,6 +40,11 @@ def environment(data: Path) -> dict[str, str]:
             name, _, value = line.partition("=")
             values[name] = "".join(shlex.split(value))
     values.update({name: value for name, value in os.environ.items() if name.startswith("AMPLY_")})
+    if any(name in values for name in _STATED):
+        try:
+            environments.require_allowed(values, lambda path: Path(path).read_text("utf-8"))
+        except ValueError as error:
+            fail(str(error), 2)
     return values
 
 

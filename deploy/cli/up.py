@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 import traceback
@@ -26,6 +27,9 @@ def up(
     port: Annotated[int | None, typer.Option(help="The port of the HTTP edge.")] = None,
 ) -> None:
     """Start the engines and the platform, take one donation, verify its receipt, serve."""
+    mode = os.environ.get("AMPLY_MODE", "development")
+    if mode != "development":
+        fail(f"`amply up` draws secrets for development; it starts nothing of {mode}", 2)
     try:
         asyncio.run(_up(data, once, port))
     except (

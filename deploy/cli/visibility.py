@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import asyncpg
 import typer
 
+from contracts import environments
 from contracts.identifiers import type_id
 from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
 from deploy.operations import store
@@ -107,9 +108,17 @@ def advance(
 ) -> None:
     """Move the sandbox's business clock forward; it never goes back, and entries keep real time."""
     values = environment(data)
-    if setting(values, "AMPLY_ENVIRONMENT") != "test":
+    if not moves_clock(values):
         fail("the business clock is moved in a sandbox only", 2)
     advance_business_clock(values, timedelta(days=days, seconds=seconds))
+
+
+def moves_clock(values: dict[str, str]) -> bool:
+    """Whether the deployment is one whose business clock may be moved."""
+    try:
+        return environments.RULES[environments.mode_of(values)].moves_clock
+    except ValueError as error:
+        fail(str(error), 2)
 
 
 def advance_business_clock(values: dict[str, str], by: timedelta) -> None:

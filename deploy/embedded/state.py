@@ -16,6 +16,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TextIO
 
+from contracts.environments import DEVELOPMENT_MARK
 from deploy.embedded.errors import DirectoryInUseError, EngineError
 from deploy.embedded.processes import Child, end_survivor, process_identity
 
@@ -171,6 +172,6 @@ def load_secrets(directory: Path) -> dict[str, str]:
     names = ("postgres_password", "spicedb_postgres_password", "spicedb_token")
     missing = [name for name in names if name not in stored]
     if missing:
-        stored |= {name: secrets.token_urlsafe(32) for name in missing}
+        stored |= {name: DEVELOPMENT_MARK + secrets.token_urlsafe(32) for name in missing}
         write_atomically(path, json.dumps(stored) + "\n")
     return stored

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from contracts.environments import DEVELOPMENT_MARK
+
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 #: The processes that log in; each has the role `amply_<name>` and a password of its own.
@@ -84,8 +86,9 @@ async def _apply(connection: Any, name: str, sql: str, checksum: str) -> None:
 
 
 def role_password(secret: bytes, role: str) -> str:
-    """The password of `amply_<role>`, derived from the deployment's secret."""
-    return hmac.new(secret, f"postgres/{role}".encode(), hashlib.sha256).hexdigest()
+    """The password of `amply_<role>` on a developer's machine, derived from its secret."""
+    drawn = hmac.new(secret, f"postgres/{role}".encode(), hashlib.sha256).hexdigest()
+    return DEVELOPMENT_MARK + drawn
 
 
 async def allow_login(dsn: str, secret: bytes) -> None:
@@ -93,7 +96,7 @@ async def allow_login(dsn: str, secret: bytes) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         for role in ROLES:
-            password = role_password(secret, role)  # Hexadecimal: safe inside the quotes.
+            password = role_password(secret, role)  # Letters, digits and hyphens only.
             await connection.execute(f"ALTER ROLE amply_{role} LOGIN PASSWORD '{password}'")
     finally:
         await connection.close()

@@ -39,7 +39,7 @@ def create(call: Call) -> Body:
     _check(params)
     if len(call.world.endpoints) >= ENDPOINTS_MAX:
         raise StripeError(400, f"You have reached the maximum of {ENDPOINTS_MAX} endpoints.")
-    secret = f"whsec_{random_text(32)}"
+    secret = f"whsec_sandbox{random_text(32)}"
     connect = params.get("connect", False)
     body: Body = {
         "id": new_id("we"),
@@ -73,7 +73,7 @@ def roll(call: Call, expire_previous_in_s: int) -> Body:
     hidden |= {
         "previous_secret": hidden["secret"],
         "previous_until": call.now + expire_previous_in_s,
-        "secret": f"whsec_{random_text(32)}",
+        "secret": f"whsec_sandbox{random_text(32)}",
     }
     call.store.set_setting(f"endpoint:{body['id']}", orjson.dumps(hidden).decode())
     call.endpoints_changed = True

@@ -1,9 +1,24 @@
 """Which processes a deployment runs, and what each of them is told."""
 
-from deploy.deployment import ON_DEMAND, PROCESSES, WITH_HEALTH_PORT, commands, wanted
+from pathlib import Path
+
+import pytest
+
+from contracts.environments import refusals
+from deploy.deployment import (
+    ON_DEMAND,
+    PROCESSES,
+    WITH_HEALTH_PORT,
+    DataDirectory,
+    commands,
+    role_dsn,
+    wanted,
+)
 from deploy.postgres.migrate import ROLES
 
 EVERYTHING = {
+    "AMPLY_ENVIRONMENT": "test",
+    "AMPLY_MODE": "development",
     **{name: name.lower() for _, _, names in PROCESSES.values() for name in names},
     **{f"AMPLY_METRICS_PORT_{name}": "1" for name in WITH_HEALTH_PORT},
 }
@@ -21,3 +36,36 @@ def test_witnesses_are_asked_only_where_a_policy_names_them() -> None:
 
 def test_every_process_on_demand_is_one_that_takes_the_setting() -> None:
     assert all(setting in PROCESSES[name][2] for name, setting in ON_DEMAND.items())
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_every_process_is_told_where_it_runs(name: str) -> None:
+    told = {one.name: one for one in commands(EVERYTHING, dict.fromkeys(ROLES, "postgresql://d"))}
+    assert told[name].environment["AMPLY_MODE"] == "development"
+
+
+def test_what_is_drawn_for_one_machine_is_refused_elsewhere(tmp_path: Path) -> None:
+    data = DataDirectory(tmp_path)
+    data.create()
+    secret = data.key("postgres-roles.key")
+    drawn = {
+        "AMPLY_MODE": "production",
+        "AMPLY_MASTER_KEY": str(data.key_file("master.key")),
+        "AMPLY_LOG_PASSPHRASE": str(data.log_passphrase_file()),
+        "AMPLY_POSTGRES": role_dsn(
+            "postgresql://u:p@db:5432/x?sslmode=verify-full", secret, "fees"
+        ),
+    }
+    assert data.key("master.key") != secret
+    assert [one.split()[0] for one in refusals(drawn, lambda path: Path(path).read_text())] == [
+        "AMPLY_MASTER_KEY",
+        "AMPLY_LOG_PASSPHRASE",
+        "AMPLY_POSTGRES",
+    ]
+
+
+def test_a_role_reaches_the_server_as_the_superuser_does() -> None:
+    given = "postgresql://postgres:p%40ss@a:1,b:2/postgres?sslmode=verify-full&sslrootcert=/ca.pem"
+    dsn = role_dsn(given, b"secret", "edge")
+    assert dsn.startswith("postgresql://amply_edge:development-")
+    assert dsn.endswith("@a:1,b:2/amply?sslmode=verify-full&sslrootcert=/ca.pem")

@@ -37,6 +37,7 @@ def test_settings_are_read_and_secrets_are_not_shown(environment: dict[str, str]
     [
         ("AMPLY_POSTGRES", ""),
         ("AMPLY_ENVIRONMENT", "production"),
+        ("AMPLY_MODE", "live"),
         ("AMPLY_PORT", "http"),
         ("AMPLY_PORT", "70000"),
         ("AMPLY_URL", "amply.test"),
@@ -61,3 +62,33 @@ def test_a_malformed_master_key_is_refused_unquoted(
         from_environment(environment)
     assert "AMPLY_MASTER_KEY" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_production_tells_everything_that_it_refuses_at_once(environment: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        from_environment(environment | {"AMPLY_ENVIRONMENT": "live"})
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "production refuses these settings:"
+    assert [line.split()[0] for line in lines[1:]] == [
+        "AMPLY_LOG_ORIGIN",
+        "AMPLY_POSTGRES",
+        "AMPLY_SPICEDB",
+        "AMPLY_TLS_CERTIFICATE",
+    ]
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_live_mode_makes_the_environment_live_and_keeps_its_limits(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {
+        "AMPLY_POSTGRES": "postgresql://u:p@db/amply?sslmode=verify-full",
+        "AMPLY_SPICEDB": "tls://spicedb:50051",
+        "AMPLY_LOG_ORIGIN": "log.amply.org/log/0",
+        "AMPLY_TRUSTED_PROXIES": "10.0.0.0/8",
+        "AMPLY_MODE": "production",
+        "AMPLY_ENVIRONMENT": "",
+    }
+    settings = from_environment(environment)
+    assert settings.environment == "live"
+    assert settings.limits.overall.most > 0

@@ -19,9 +19,9 @@ from typing import Any
 
 import stripe
 
-from deploy.deployment import free_ports
 from deploy.embedded.cache import Cache, digest_of
 from deploy.embedded.fetch import MEBIBYTE
+from deploy.ports import free_ports
 from tests.thirdparty.tools import find_go, run_go
 from workers.gateways.stripe_gateway import API_VERSION, StripeGateway
 from workers.gateways.stripe_limits import Limits, StripeLimits

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amply_verify.note import COSIGNATURE, Signer, VerifierKey
-from deploy.deployment import free_ports
 from deploy.embedded.cache import Cache, digest_of
 from deploy.embedded.errors import FetchError
 from deploy.embedded.fetch import MEBIBYTE, run_client
+from deploy.ports import free_ports
 from workers.witnesses.configuration import Witness
 
 CHECKER = Path(__file__).parent / "checker"

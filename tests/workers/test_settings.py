@@ -11,7 +11,12 @@ from workers.__main__ import PROCESSES, WORKERS
 from workers.runtime import limits
 from workers.settings import SettingError
 
-GOOD = {"AMPLY_POSTGRES": "postgresql://u:p@h/d", "AMPLY_KAFKA": "127.0.0.1:9092", "HOME": "/"}
+GOOD = {
+    "AMPLY_MODE": "development",
+    "AMPLY_POSTGRES": "postgresql://u:p@h/d",
+    "AMPLY_KAFKA": "127.0.0.1:9092",
+    "HOME": "/",
+}
 
 
 def test_good_settings_are_read_and_keep_secrets_out_of_sight() -> None:
@@ -20,6 +25,7 @@ def test_good_settings_are_read_and_keep_secrets_out_of_sight() -> None:
     assert "HOME" not in loaded.variables
     assert "secret" not in repr(loaded) and "u:p" not in repr(loaded)
     assert settings.load(GOOD).metrics_port is None
+    assert settings.load(GOOD).variables["AMPLY_ENVIRONMENT"] == "test", "by the mode"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,17 @@ def test_good_settings_are_read_and_keep_secrets_out_of_sight() -> None:
         ({"AMPLY_KAFKA": "nowhere"}, "AMPLY_KAFKA is not of the form host:port"),
         ({"AMPLY_KAFKA": "h:0"}, "AMPLY_KAFKA is not of the form host:port"),
         ({"AMPLY_KAFKA": "h:1,x"}, "AMPLY_KAFKA is not of the form host:port"),
+        ({"AMPLY_KAFKA": "SASL_SSL://h:1"}, "AMPLY_KAFKA needs user and password"),
+        (
+            {"AMPLY_KAFKA": "SASL_SSL://u:p@h:1?mechanism=PLAIN"},
+            "AMPLY_KAFKA names a mechanism",
+        ),
+        ({"AMPLY_MODE": ""}, "AMPLY_MODE is not set"),
+        ({"AMPLY_MODE": "live"}, "AMPLY_MODE must be one of"),
+        (
+            {"AMPLY_MODE": "production"},
+            "production refuses these settings:\n  AMPLY_POSTGRES reaches .*\n  AMPLY_KAFKA reach",
+        ),
         ({"AMPLY_METRICS_PORT": "many"}, "AMPLY_METRICS_PORT is not a whole number"),
         ({"AMPLY_METRICS_PORT": "70000"}, "AMPLY_METRICS_PORT must lie between 1 and 65535"),
         ({"AMPLY_INSTANCE": "a b"}, "AMPLY_INSTANCE may hold"),

@@ -8,8 +8,9 @@ from typing import Final
 
 import aiosmtplib
 
+from topics.connections.tls import client_context
 from workers.runtime.worker import Transient
-from workers.settings import address
+from workers.settings import SettingError, engine_address
 
 TIMEOUT_S: Final = 15
 #: RFC 3463: what a server that lacks an extension would have answered.
@@ -32,7 +33,7 @@ class MailGateway:
         try:
             async with self._one_at_a_time:
                 if not self._server.is_connected:
-                    await self._server.connect()
+                    await self._connect()
                 await self._server.send_message(mail)
         except aiosmtplib.SMTPRecipientsRefused as error:
             return _final(error.recipients[0])
@@ -44,6 +45,13 @@ class MailGateway:
             raise Transient(f"the mail server did not answer: {type(error).__name__}") from error
         return None
 
+    async def _connect(self) -> None:
+        """What goes wrong here, wrong credentials included, says nothing about the mail."""
+        try:
+            await self._server.connect()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Transient(f"no connection to the mail server: {type(error).__name__}") from error
+
 
 def _final(error: aiosmtplib.SMTPResponseException) -> int:
     if error.code < 500:
@@ -53,9 +61,27 @@ def _final(error: aiosmtplib.SMTPResponseException) -> int:
 
 @asynccontextmanager
 async def open_mail(settings: Mapping[str, str]) -> AsyncIterator[MailGateway]:
-    """A gateway on `AMPLY_SMTP`; it connects with the first mail."""
-    host, port = address(settings, "AMPLY_SMTP", "the mail server's address, host:port")
-    server = aiosmtplib.SMTP(hostname=host, port=port, timeout=TIMEOUT_S)
+    """A gateway on `AMPLY_SMTP`; it connects with the first mail.
+
+    By `starttls://` and `smtps://` nothing is said before TLS is on and the server's certificate
+    was checked: a server that does not offer it gets no mail (RFC 3207, RFC 8314).
+    """
+    known = engine_address(settings, "AMPLY_SMTP", "smtp", "the mail server's address, host:port")
+    ((host, port),) = known.hosts
+    try:
+        context = client_context(known.options) if known.scheme else None
+    except OSError as error:
+        raise SettingError(f"AMPLY_SMTP names files that cannot be used: {error}") from None
+    server = aiosmtplib.SMTP(
+        hostname=host,
+        port=port,
+        timeout=TIMEOUT_S,
+        username=known.user,
+        password=known.password,
+        use_tls=known.scheme == "smtps",
+        start_tls=known.scheme == "starttls" if known.scheme else None,
+        tls_context=context,
+    )
     try:
         yield MailGateway(server)
     finally:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import Any, Final
 
 import grpc
@@ -16,11 +15,11 @@ from authzed.api.v1 import (
 )
 from authzed.api.v1.permission_service_pb2_grpc import PermissionsServiceStub
 from authzed.api.v1.schema_service_pb2_grpc import SchemaServiceStub
-from grpcutil import bearer_token_credentials, insecure_bearer_token_credentials
 
 from contracts.permissions import RelationshipChange
+from topics.connections.spicedb import credentials
 from workers.runtime.worker import Refused, Transient
-from workers.settings import address, required
+from workers.settings import SettingError, required
 
 DEADLINE_S: Final = 5
 SCHEMA_DEADLINE_S: Final = 30
@@ -82,16 +81,12 @@ async def _answer(call: Awaitable[Any]) -> Any:
 
 @asynccontextmanager
 async def open_spicedb(settings: Mapping[str, str]) -> AsyncIterator[PermissionsGateway]:
-    """A gateway on `AMPLY_SPICEDB`, `AMPLY_SPICEDB_TOKEN`; in clear on loopback, else by TLS."""
-    host, port = address(settings, "AMPLY_SPICEDB", "SpiceDB's address, host:port")
+    """A gateway on `AMPLY_SPICEDB`, `AMPLY_SPICEDB_TOKEN`."""
+    address = required(settings, "AMPLY_SPICEDB", "SpiceDB's address, host:port")
     token = required(settings, "AMPLY_SPICEDB_TOKEN", "SpiceDB's preshared key")
-    secure = insecure_bearer_token_credentials if _is_loopback(host) else bearer_token_credentials
-    async with grpc.aio.secure_channel(f"{host}:{port}", secure(token)) as channel:
-        yield PermissionsGateway(channel)
-
-
-def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        server, known = credentials(address, token)
+    except (ValueError, OSError) as error:
+        raise SettingError(f"AMPLY_SPICEDB {error}") from None
+    async with grpc.aio.secure_channel(server, known) as channel:
+        yield PermissionsGateway(channel)

@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from topics.connections.kafka import client_options
+
 READER_OPTIONS: Final[dict[str, Any]] = {
     "group_id": None,
     "enable_auto_commit": False,
@@ -38,7 +40,7 @@ class PartitionReader:
         self._partition = TopicPartition(topic, partition)
         self._offset = offset
         self._consumer: Any = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, client_id=client_id, **READER_OPTIONS
+            client_id=client_id, **client_options(bootstrap), **READER_OPTIONS
         )
 
     async def __aenter__(self) -> Self:

@@ -15,7 +15,11 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.kafka.subscriber.usecase import BatchSubscriber
+from faststream.security import BaseSecurity, SASLScram256, SASLScram512
 
+from contracts.addresses import Address
+from topics.connections import kafka
+from topics.connections.tls import client_context
 from topics.delivery import Delivery
 from workers.runtime.limits import Limits
 from workers.runtime.logs import quiet_logger
@@ -71,8 +75,10 @@ def subscribe(
     resume: Callable[[], None],
 ) -> KafkaBroker:
     """A broker with the worker's one subscriber, not started."""
+    known = kafka.read(bootstrap)
     broker = KafkaBroker(
-        bootstrap,
+        known.servers,
+        security=_security(known),
         client_id=f"amply-{worker.name}-{instance}",
         consumer_only=True,
         allow_auto_create_topics=False,
@@ -112,6 +118,19 @@ def subscribe(
 
     subscriber(deliver)
     return broker
+
+
+def _security(address: Address) -> BaseSecurity | None:
+    """What FastStream hands to aiokafka, as `topics.connections.kafka` does for our own clients."""
+    if not address.scheme:
+        return None
+    context = client_context(address.options)
+    if address.user is None or address.password is None:
+        return BaseSecurity(ssl_context=context, use_ssl=True)
+    scram = {"SCRAM-SHA-512": SASLScram512, "SCRAM-SHA-256": SASLScram256}
+    return scram[kafka.mechanism_of(address)](
+        address.user, address.password, ssl_context=context, use_ssl=True
+    )
 
 
 def check_delivery(broker: KafkaBroker) -> None:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from contracts.checkpoints import CheckpointPublished
-from deploy.deployment import free_ports
+from deploy.ports import free_ports
 from tests.ledger.database import until
 from tests.ledger.making import donation, genesis, name
 from tests.workers.ledger_stand import Stand

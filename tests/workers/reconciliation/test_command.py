@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import aiohttp
 
-from deploy.deployment import free_ports
+from deploy.ports import free_ports
 from tests.ledger.database import until
 from tests.workers.reconciliation.conftest import Scene
 
@@ -46,6 +46,7 @@ async def reconciling(scene: Scene) -> AsyncIterator[str]:
         *(sys.executable, "-m", "workers", "reconciliation"),
         env={
             "PATH": os.environ["PATH"],
+            "AMPLY_MODE": "development",
             "AMPLY_POSTGRES": scene.bench.role_dsn("reconciliation"),
             "AMPLY_KAFKA": "127.0.0.1:9",
             "AMPLY_RECONCILE_PAUSE_S": "0.001",

@@ -52,6 +52,7 @@ class Lab:
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
+            "AMPLY_MODE": "development",
             "AMPLY_POSTGRES": dsn,
             "AMPLY_KAFKA": bootstrap,
             "AMPLY_FAILPOINT_DIRECTORY": str(scratch),

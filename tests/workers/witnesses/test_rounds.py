@@ -13,7 +13,7 @@ from aiohttp import web
 from amply_verify.note import Checkpoint, parse_verifier_key
 from amply_verify.policy import parse_policy
 from amply_verify.trust import Signed, Trust, open_trusted
-from deploy.deployment import free_ports
+from deploy.ports import free_ports
 from tests.ledger.database import until
 from tests.ledger.making import ORIGIN, donation, genesis, name
 from tests.workers.ledger_stand import Stand
