@@ -36,6 +36,7 @@ PROCESSES: Final = {
     "checkpoints": "workers.checkpoints.publisher",
     "witnesses": "workers.witnesses.rounds",
     "reconciliation": "workers.reconciliation.schedule",
+    "audit": "workers.audit.chainer",
 }
 
 

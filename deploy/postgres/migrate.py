@@ -34,6 +34,7 @@ ROLES: Final = (
     "permissions",
     "events",
     "reconciliation",
+    "audit",
     "operations",
 )
 

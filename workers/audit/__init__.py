@@ -1,0 +1,1 @@
+"""Audit: gives who did what its place in each organization's chain."""
