@@ -20,6 +20,7 @@ from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
 from edge.donations.steps import Steps
+from edge.events.service import Events
 from edge.exports.service import Exports
 from edge.gate import Gate, Nobody
 from edge.health import Health
@@ -34,10 +35,12 @@ from edge.receipts.service import Receipts
 from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
+from edge.routes.affairs import Affairs
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
+from edge.routes.events import EventRoutes
 from edge.routes.exports import ExportRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.ledger import LedgerRoutes
@@ -99,6 +102,7 @@ def build_app(settings: Settings) -> web.Application:
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
+        affairs=Affairs(events=EventRoutes(Events(database, changes))),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, limits, fingerprint_key),
         refunds=RefundRoutes(refunds, fingerprint_key),
@@ -135,6 +139,8 @@ def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -
         "edge_directory": lambda _: directory.forget(),
         "donations": changes.wake,
         "accounts": changes.wake,
+        "entries": changes.wake,
+        "events": changes.wake,
     }
     return Listener(settings.postgres, channels, on_gap=after_gap)
 

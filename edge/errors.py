@@ -150,6 +150,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "no_receipt": ProblemKind(
         409, "There is no receipt", "The gift was not paid; try again, or make a new one."
     ),
+    "cursor_expired": ProblemKind(
+        410,
+        "What came after the cursor is not kept any more",
+        "Read again without a cursor; events are kept 30 days.",
+    ),
     "link_expired": ProblemKind(
         410, "The link is too old", "Ask the organization's people for a new link."
     ),

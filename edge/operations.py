@@ -6,6 +6,7 @@ from edge.access import PUBLIC, Access
 from edge.accounts.operations import ACCOUNTS
 from edge.census.models import CensusProof
 from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
+from edge.events.operations import EVENTS
 from edge.exports.operations import EXPORTS
 from edge.ledger.operations import LEDGER
 from edge.operation import ALWAYS as _ALWAYS
@@ -185,6 +186,7 @@ OPERATIONS: Final = (
     *LEDGER,
     *EXPORTS,
     *PAYOUTS,
+    *EVENTS,
     *RECONCILIATION,
     Operation(
         method="get",

@@ -14,17 +14,27 @@ EVERYBODY: Final = ("user:*", "api_key:*", "collector:*", "visitor:*")
 SCOPES: Final[dict[str, str | None]] = {
     "accounts:read": "scope_account_read",
     "accounts:write": "scope_account_manage",
+    "bookings:read": "scope_transaction_read",
+    "bookings:write": "scope_booking_record",
+    "campaigns:read": "scope_organization_read",
+    "campaigns:write": "scope_campaign_manage",
     "donations:read": None,
     "donations:write": "scope_donation_create",
     "donors:read": "scope_donor_read",
+    "events:read": "scope_event_read",
     "exports": "scope_ledger_export",
+    "funds:read": "scope_organization_read",
+    "funds:write": "scope_fund_manage",
     "ledger:read": None,
     "ledger:read_internal": "scope_ledger_read",
     "payouts:read": "scope_payout_read",
     "payouts:write": "scope_payout_manage",
     # The report tells all of an organization's money, as an export does.
     "reconciliation:read": "scope_ledger_export",
+    "projects:read": "scope_organization_read",
+    "projects:write": "scope_project_manage",
     "refunds:write": "scope_refund_create",
+    "transactions:read": "scope_transaction_read",
 }
 
 

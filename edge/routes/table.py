@@ -13,6 +13,7 @@ from aiohttp import web
 from edge.access import PUBLIC, Access, Public
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
+from edge.routes.affairs import Affairs
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
@@ -60,6 +61,7 @@ class Routes:
     """Every handler there is, by subject."""
 
     accounts: AccountRoutes
+    affairs: Affairs
     connect_pages: ConnectRoutes
     donations: DonationRoutes
     refunds: RefundRoutes
@@ -80,7 +82,12 @@ class Routes:
 
 def table(routes: Routes) -> tuple[Row, ...]:
     """Method, path, handler."""
-    return *_of_money(routes), *_of_the_ledger(routes), *_of_the_server(routes)
+    return (
+        *_of_money(routes),
+        *routes.affairs.table(),
+        *_of_the_ledger(routes),
+        *_of_the_server(routes),
+    )
 
 
 def _of_money(routes: Routes) -> tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""Deleting webhooks after their 30 days, every hour, a little at a time."""
+"""Deleting webhooks and events after their 30 days, every hour, a little at a time."""
 
 import asyncio
 from contextlib import suppress
@@ -6,6 +6,7 @@ from typing import Final
 
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.events import store as events
 from edge.webhooks import store
 
 _EVERY_S: Final = 3600.0
@@ -39,4 +40,4 @@ class Tidying:
 
     async def _delete(self) -> int:
         async with self._database.transaction([]) as connection:
-            return await store.delete_old(connection)
+            return await store.delete_old(connection) + await events.tidy(connection)
