@@ -110,7 +110,7 @@ OPERATIONS: Final = (
         summary="What became of a gift.",
         status=200,
         answer=Donation,
-        access=Access(scope="donations:read", on="own"),
+        access=Access(scope="donations:read", permission="view_donations", on="own"),
         parameters=(_DONATION, _PREFER, _IF_NONE_MATCH),
         headers=("ETag", "Preference-Applied"),
         problems=("donation_not_found", "query_not_accepted", *_WITH_KEY),
@@ -123,7 +123,9 @@ OPERATIONS: Final = (
         status=202,
         answer=Donation,
         body=AttemptRequest,
-        access=Access(scope="donations:write", on="own"),
+        access=Access(
+            scope="donations:write", permission="collect_donation", on="own", is_fresh=True
+        ),
         parameters=(_DONATION, _IDEMPOTENCY_KEY),
         headers=("Location", "Idempotent-Replayed"),
         problems=("donation_pending", *_LIMITED, *_OF_STEPS),
@@ -136,7 +138,9 @@ OPERATIONS: Final = (
         status=202,
         answer=Donation,
         body=CancelRequest,
-        access=Access(scope="donations:write", on="own"),
+        access=Access(
+            scope="donations:write", permission="collect_donation", on="own", is_fresh=True
+        ),
         parameters=(_DONATION, _IDEMPOTENCY_KEY),
         headers=("Location", "Idempotent-Replayed"),
         problems=_OF_STEPS,
@@ -148,7 +152,7 @@ OPERATIONS: Final = (
         summary="The proof that a gift is in the ledger (C2SP tlog-proof).",
         status=200,
         answer="text/plain",
-        access=Access(scope="donations:read", on="own"),
+        access=Access(scope="donations:read", permission="view_donations", on="own"),
         parameters=(
             _DONATION,
             _PREFER,

@@ -9,30 +9,34 @@ PLATFORM: Final = "platform:amply"
 #: Everybody there is: a wildcard covers one kind of subject.
 EVERYBODY: Final = ("user:*", "api_key:*", "collector:*", "visitor:*")
 
-#: Scopes of API keys, and the relation that SpiceDB must hold beside. None: the scope is enough,
-#: since it only opens what the key's own organization made.
+#: Scopes of API keys, and the relation that SpiceDB must hold beside. None: everybody has it.
 SCOPES: Final[dict[str, str | None]] = {
+    "access:read": "scope_access_read",
     "accounts:read": "scope_account_read",
     "accounts:write": "scope_account_manage",
-    "bookings:read": "scope_transaction_read",
+    "audit:read": "scope_audit_read",
+    "bookings:read": "scope_booking_read",
     "bookings:write": "scope_booking_record",
-    "campaigns:read": "scope_organization_read",
+    "campaigns:read": "scope_campaign_read",
     "campaigns:write": "scope_campaign_manage",
-    "donations:read": None,
+    "donations:read": "scope_donation_read",
     "donations:write": "scope_donation_create",
     "donors:read": "scope_donor_read",
     "events:read": "scope_event_read",
     "exports": "scope_ledger_export",
-    "funds:read": "scope_organization_read",
+    "funds:read": "scope_fund_read",
     "funds:write": "scope_fund_manage",
     "ledger:read": None,
     "ledger:read_internal": "scope_ledger_read",
+    "members:read": "scope_member_read",
+    "organizations:read": "scope_organization_read",
+    "organizations:write": "scope_organization_manage",
     "payouts:read": "scope_payout_read",
     "payouts:write": "scope_payout_manage",
+    "projects:read": "scope_project_read",
+    "projects:write": "scope_project_manage",
     # The report tells all of an organization's money, as an export does.
     "reconciliation:read": "scope_ledger_export",
-    "projects:read": "scope_organization_read",
-    "projects:write": "scope_project_manage",
     "refunds:write": "scope_refund_create",
     "transactions:read": "scope_transaction_read",
 }

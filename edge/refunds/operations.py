@@ -61,7 +61,7 @@ REFUNDS: Final = (
         summary="The refunds of a gift, those made in Stripe's dashboard too.",
         status=200,
         answer=RefundList,
-        access=Access(scope="donations:read", on="own"),
+        access=Access(scope="donations:read", permission="view_donations", on="own"),
         parameters=(_DONATION, _IF_NONE_MATCH),
         headers=("ETag",),
         problems=("donation_not_found", "query_not_accepted", *WITH_KEY),
@@ -73,7 +73,7 @@ REFUNDS: Final = (
         summary="What became of a refund.",
         status=200,
         answer=Refund,
-        access=Access(scope="donations:read", on="own"),
+        access=Access(scope="donations:read", permission="view_donations", on="own"),
         parameters=(
             parameter("refund", "path", "The id that the 202 answer gave.", {"type": "string"}),
             parameter(

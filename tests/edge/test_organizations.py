@@ -42,6 +42,7 @@ async def test_genesis_and_permissions_leave_with_the_organization(stand: Stand)
         *(f"fund:{fund}#organization@{organization}" for fund in registered.funds.values()),
         f"{key}#organization@{organization}",
         f"{organization}#scope_donation_create@{key}",
+        f"{organization}#scope_donation_read@{key}",
         f"{organization}#scope_donor_read@{key}",
     }
     assert set(registered.funds) == {"EUR", "USD"}
