@@ -7,9 +7,10 @@ two who build at once count nothing twice.
 from collections.abc import Sequence
 from typing import Final
 
-from amply_verify.money import Line
 from ledger.projection import Reader, StoredEntry, Sums
+from ledger.store import transactions
 from ledger.store.connection import AnyConnection
+from ledger.store.transactions import Posted
 
 CURSOR: Final = "SELECT index FROM ledger.projected WHERE log = $1"
 MOVE: Final = "UPDATE ledger.projected SET index = $3 WHERE log = $1 AND index = $2"
@@ -40,9 +41,6 @@ ADD_MONTHLY: Final = """
         gifts = figures.gifts + excluded.gifts, income = figures.income + excluded.income,
         expenses = figures.expenses + excluded.expenses
 """
-
-Posted = tuple[StoredEntry, str, list[tuple[Line, int]]]
-"""An entry, its visibility and its postings."""
 
 
 class OvertakenError(RuntimeError):
@@ -119,9 +117,11 @@ async def advance(
     sums = Sums()
     for one in found:
         sums.add(*one)
+    made = await transactions.read(connection, found)
     end = start + len(found)
     async with connection.transaction():
         if await connection.execute(MOVE, log, start, end) != "UPDATE 1":
             raise OvertakenError(f"the sums of log {log} do not end at {start} any more")
         await add(connection, sums)
+        await transactions.add(connection, made)
     return end

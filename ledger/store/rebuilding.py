@@ -5,13 +5,15 @@ is one transaction that first takes the pen, so that no append falls between and
 loads everything anew. Sums reach as far as their cursor, the rest as far as the log.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ledger.projection import Books, Reader, Sums
-from ledger.store import projections
+from ledger.store import projections, transactions
 from ledger.store.connection import AnyConnection
 from ledger.store.pen import NoSuchLogError
+from ledger.store.transactions import Posted
 
 CHUNK_ENTRIES: Final = 5_000
 SHOWN_MAX: Final = 20
@@ -68,6 +70,13 @@ TABLES: Final = {
     "monthly_figures": (
         ("fund", "month", "currency", "visibility", "organization"),
         ("entries", "gifts", "income", "expenses"),
+    ),
+    "transactions": (
+        ("entry_id", "fund", "type", "organization"),
+        (
+            *("id", "index", "kind", "currency", "amount", "recorded_at", "occurred", "ref"),
+            *("campaign", "project", "booking"),
+        ),
     ),
 }
 
@@ -132,13 +141,11 @@ class _Making:
             found = await projections.posted(
                 *(self._connection, self._number, self._entries, end, self._reader)
             )
-            books, sums = Books(), Sums()
-            for entry, visibility, postings in found:
+            books = Books()
+            for entry, _, postings in found:
                 books.add(self._number, entry, postings)
-                if entry.at < cursor:
-                    sums.add(entry, visibility, postings)
             await self._put(books)
-            await projections.add(self._connection, sums, "pg_temp")
+            await self._add_sums([one for one in found if one[0].at < cursor])
             self._entries = end
         self._summed = cursor
 
@@ -149,10 +156,15 @@ class _Making:
             found = await projections.posted(
                 *(self._connection, self._number, start, last, self._reader)
             )
-            sums = Sums()
-            for one in found:
-                sums.add(*one)
-            await projections.add(self._connection, sums, "pg_temp")
+            await self._add_sums(found)
+
+    async def _add_sums(self, posted: Sequence[Posted]) -> None:
+        sums = Sums()
+        for one in posted:
+            sums.add(*one)
+        await projections.add(self._connection, sums, "pg_temp")
+        made = await transactions.read(self._connection, posted)
+        await transactions.add(self._connection, made, "pg_temp")
 
     async def _put(self, books: Books) -> None:
         chains, funds, balances = books.chains, books.funds, books.balances_minor
