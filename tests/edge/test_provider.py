@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from edge.tokens.http import is_safe
-from edge.tokens.models import ProviderAwayError, TokenRefusedError
+from edge.tokens.models import ProviderAwayError, ProviderSettings, TokenRefusedError
 from edge.tokens.provider import COOL_DOWN_S, RENEW_AFTER_S, STALE_S_MAX, Provider
 from tests.edge import issuer
 from tests.edge.issuer import EC, OTHER_EC, SETTINGS, Issuer, access_claims, key_set, public, sign
@@ -177,7 +177,7 @@ async def test_a_key_set_without_a_usable_key_does_not_replace_a_good_one(
 async def test_the_client_authenticates_as_the_provider_allows(
     web: Issuer, clock: Clock, method: str, secret: str | None, offered: list[str] | None
 ) -> None:
-    settings = issuer.ProviderSettings(
+    settings = ProviderSettings(
         issuer=issuer.ISSUER, client_id="c", client_secret=secret, audience="a"
     )
     if offered is not None:

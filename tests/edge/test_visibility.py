@@ -211,6 +211,6 @@ async def test_an_organization_has_no_entries_of_another(
     answer = await edge.get(f"/v1/organizations/{other_slug}/ledger/entries/{foreign}", secret)
     assert (answer.status, answer.json["openings"]) == (200, {})
     hidden = await stand.register(with_permissions=False)
-    for slug in (await slug_of(stand, hidden.id), "nobody", society.id):
+    for slug in (await slug_of(stand, hidden.id), "nobody", hidden.id):
         answer = await edge.get(f"/v1/organizations/{slug}/ledger", secret)
         assert (answer.status, answer.code) == (404, "organization_not_found")
