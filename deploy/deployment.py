@@ -40,6 +40,10 @@ _LIMITS: Final = (
     "AMPLY_LIMIT_EXEMPT_ADDRESSES",
     *("AMPLY_TRUSTED_PROXIES", "AMPLY_DENIED_ADDRESSES", "AMPLY_DISPOSABLE_DOMAINS"),
 )
+_OIDC: Final = (
+    *("AMPLY_OIDC_ISSUER", "AMPLY_OIDC_CLIENT_ID", "AMPLY_OIDC_AUDIENCE"),
+    *("AMPLY_OIDC_CLIENT_SECRET", "AMPLY_OIDC_CLIENT_SECRET_FILE", "AMPLY_OIDC_STEP_UP_ACR"),
+)
 _SPICEDB: Final = ("AMPLY_SPICEDB", "AMPLY_SPICEDB_TOKEN")
 
 #: Process -> module and arguments, database role, settings.
@@ -106,6 +110,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
             "AMPLY_STRIPE_PUBLISHABLE_KEY",
             "AMPLY_CURRENCIES",
             "AMPLY_URL",
+            *_OIDC,
             *_LIMITS,
             *_LEDGER,
             *_SPICEDB,
@@ -119,7 +124,7 @@ ON_DEMAND: Final = {"witnesses": "AMPLY_WITNESSES"}
 #: Settings that have a default where they are read.
 OPTIONAL: Final = (
     *("AMPLY_CURRENCIES", "AMPLY_PAYMENT_EXPIRY_HOURS", "AMPLY_RETURN_URL"),
-    *(*_STRIPE_PACE, *_LIMITS, *_CARDS),
+    *(*_STRIPE_PACE, *_LIMITS, *_CARDS, *_OIDC),
 )
 
 #: The edge serves its health beside its API; every other process on a port of its own.

@@ -1,6 +1,7 @@
 """The composition root of the edge: the only place where its parts meet."""
 
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -22,12 +23,15 @@ from edge.donations.status import Donations
 from edge.donations.steps import Steps
 from edge.events.service import Events
 from edge.exports.service import Exports
-from edge.gate import Gate, Nobody
+from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
 from edge.health import Health
 from edge.ledger.service import MemberLedger
 from edge.limits import service as counting
 from edge.limits.service import DonationLimits
+from edge.operations import OPERATIONS
+from edge.organizations.relationships import SCOPES
 from edge.payouts.service import PayoutBooks
+from edge.people.service import Persons
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
@@ -36,6 +40,7 @@ from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
+from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
@@ -53,7 +58,13 @@ from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
 from edge.routes.table import Routes, access_to, table
 from edge.routes.webhooks import WebhookRoutes
+from edge.sessions.authentication import PersonAuthentication
+from edge.sessions.cookies import Cookies
+from edge.sessions.service import Sessions
 from edge.settings import Settings
+from edge.tokens.exchange import Exchange
+from edge.tokens.http import Http
+from edge.tokens.provider import Provider
 from edge.waiting import Waiters
 from edge.webhooks.reception import Reception
 from edge.webhooks.tidying import Tidying
@@ -89,7 +100,6 @@ def build_app(settings: Settings) -> web.Application:
     )
     donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
     steps = Steps(acceptance, donations, limits, health.is_backlogged)
-    receipts = Receipts(database, donations, authorization, log, key, changes)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(*members, clock, settings.log_origin)
@@ -99,14 +109,16 @@ def build_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[server.observing(settings.url)])
     app.on_response_prepare.append(server.prepare_headers)
     fingerprint_key = derive(key, idempotency.PURPOSE)
+    sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
         affairs=Affairs(events=EventRoutes(Events(database, changes))),
+        authentication=sign_in.routes,
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, limits, fingerprint_key),
         refunds=RefundRoutes(refunds, fingerprint_key),
-        receipts=ReceiptRoutes(receipts),
+        receipts=ReceiptRoutes(Receipts(database, donations, authorization, log, key, changes)),
         webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),
         connect_webhooks=WebhookRoutes(reception, "connect", settings.stripe_connect_secrets),
         public=PublicRoutes(public),
@@ -120,13 +132,48 @@ def build_app(settings: Settings) -> web.Application:
         health=HealthRoutes(health, settings.environment),
         documentation=DocumentationRoutes(settings.url),
     )
-    gate = Gate(authentication, Nobody(), directory, authorization)
+    _add_routes(app, Gate(authentication, sign_in.people, directory, authorization), routes)
+    parts: list[_Part] = [listener, limits, service, reception, Tidying(database), health]
+    parts += sign_in.parts
+    _add_life(app, database, health, log, changes, parts)
+    return app
+
+
+def _add_routes(app: web.Application, gate: Gate, routes: Routes) -> None:
     for method, path, handler in table(routes):
         guarded = gate.guard(access_to(method, path), handler)
         app.router.add_route(method, path, guarded, expect_handler=server.meet_expectation)
-    parts: list[_Part] = [listener, limits, service, reception, Tidying(database), health]
-    _add_life(app, database, health, log, changes, parts)
-    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _SignIn:
+    people: People
+    routes: AuthenticationRoutes
+    parts: list[_Part]
+
+
+def _sign_in(settings: Settings, database: Database) -> _SignIn:
+    """People, where a provider of identities is set."""
+    cookies = Cookies(settings.url)
+    persons = Persons(database, settings.master_key)
+    if settings.provider is None:
+        return _SignIn(Nobody(), AuthenticationRoutes(None, persons, cookies), [])
+    http = Http()
+    provider = Provider(settings.provider, http.fetch, time.monotonic)
+    sessions = Sessions(
+        *(database, persons, provider, Exchange(provider, http.fetch)),
+        master_key=settings.master_key,
+        url=settings.url,
+        step_up_age_max=STEP_UP_AGE_MAX,
+    )
+    people = PersonAuthentication(
+        *(provider, persons, sessions, cookies),
+        environment=settings.environment,
+        url=settings.url,
+        scopes={*SCOPES, *(one.scope for one in OPERATIONS if one.scope is not None)},
+        step_up_age_max=STEP_UP_AGE_MAX,
+    )
+    return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
 
 
 def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -> Listener:

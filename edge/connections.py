@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
-from edge import errors, metrics
+from edge import errors, metrics, problem_pages
 from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
 from edge.limits import addresses
@@ -220,7 +220,7 @@ def _record(problem: ProblemError, identifier: str, error: BaseException | None)
 
 
 def _raw(problem: ProblemError, base_url: str, identifier: str) -> bytes:
-    body = errors.render(problem, base_url=base_url, instance="", request_id=identifier)
+    body = problem_pages.render(problem, base_url=base_url, instance="", request_id=identifier)
     headers = {
         **SECURITY_HEADERS,
         "Content-Type": errors.MEDIA_TYPE,

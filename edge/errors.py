@@ -1,28 +1,20 @@
-"""Every way the edge says no: one table of problems, rendered as `application/problem+json`.
+"""Every way the edge says no: one table of problems (RFC 9457).
 
-Source: RFC 9457. A problem's `type` is an address at which the edge itself explains it. A detail
-never quotes personal data or a secret.
+A detail never quotes personal data or a secret.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import orjson
+from edge.problem_kind import ProblemKind
+from edge.sessions.problems import PROBLEMS as _OF_PEOPLE
 
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemKind:
-    """HTTP status, title, and what a caller can do."""
-
-    status: int
-    title: str
-    advice: str
-
-
 PROBLEMS: Final[dict[str, ProblemKind]] = {
+    **_OF_PEOPLE,
     "malformed_request": ProblemKind(400, "Not valid HTTP", "Send HTTP/1.1 as RFC 9112 has it."),
     "malformed_json": ProblemKind(400, "Not valid JSON", "Send one JSON object in UTF-8."),
     "idempotency_key_missing": ProblemKind(
@@ -274,41 +266,3 @@ class ProblemError(Exception):
         self.param = param
         self.faults = tuple(faults)
         self.headers = dict(headers or {})
-
-
-def type_uri(base_url: str, code: str) -> str:
-    """Where the edge explains a problem."""
-    return f"{base_url}/problems/{code}"
-
-
-def render(problem: ProblemError, *, base_url: str, instance: str, request_id: str) -> bytes:
-    """The body of a problem. `instance` is the path asked for."""
-    body: dict[str, Any] = {
-        "type": type_uri(base_url, problem.code),
-        "title": problem.kind.title,
-        "status": problem.kind.status,
-        "detail": problem.detail,
-        "instance": instance,
-        "code": problem.code,
-        "request_id": request_id,
-    }
-    if problem.param is not None:
-        body["param"] = problem.param
-    if problem.faults:
-        body["errors"] = [
-            {"param": fault.param, "code": fault.code, "detail": fault.detail}
-            for fault in problem.faults
-        ]
-    return orjson.dumps(body)
-
-
-def explain(base_url: str, code: str) -> dict[str, Any]:
-    """What the edge serves at a problem's `type`."""
-    kind = PROBLEMS[code]
-    return {
-        "type": type_uri(base_url, code),
-        "code": code,
-        "status": kind.status,
-        "title": kind.title,
-        "advice": kind.advice,
-    }

@@ -9,10 +9,12 @@ from typing import Any, Final
 import orjson
 from pydantic.json_schema import models_json_schema
 
+from edge.access import Access
 from edge.errors import MEDIA_TYPE, PROBLEMS
 from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
+from edge.sessions.operations import SCOPE as PERSON
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
@@ -26,6 +28,19 @@ _HEADERS: Final = {
     "Location": "Where to look.",
     "Preference-Applied": "The preference that was honoured.",
     "X-Request-Id": "Name it when you ask us about a request.",
+}
+_ACCESS_TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A person's, of the provider that this server trusts (RFC 9068). Its scope"
+    " `amply` allows whatever the person may do, any other what keys of that scope may.",
+}
+_SESSION: Final = {
+    "type": "apiKey",
+    "in": "cookie",
+    "name": "__Host-amply_session",
+    "description": "A person's browser, after `/v1/auth/login`. Writes must come from this origin.",
 }
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -78,7 +93,9 @@ def document() -> dict[str, Any]:
                 for name, text in _HEADERS.items()
             },
             "securitySchemes": {
-                "api_key": {"type": "http", "scheme": "bearer", "description": scopes}
+                "api_key": {"type": "http", "scheme": "bearer", "description": scopes},
+                "access_token": _ACCESS_TOKEN,
+                "session": _SESSION,
             },
         },
     }
@@ -112,7 +129,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.identifier,
         "summary": operation.summary,
-        "security": [{"api_key": []}] if operation.scope else [],
+        "security": _security(operation),
         "parameters": list(operation.parameters),
         "responses": {
             str(operation.status): {
@@ -142,6 +159,14 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "content": {media_type: {"schema": schema} for media_type in taken},
         }
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, Any]]:
+    """Any of these serves; what is a person's alone is closed to keys."""
+    if not isinstance(operation.access, Access):
+        return []
+    names = ("access_token", "session")
+    return [{name: []} for name in (names if operation.scope == PERSON else ("api_key", *names))]
 
 
 def _problems(codes: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,12 @@ from pydantic import BaseModel
 from edge.access import Access, Public
 
 ALWAYS: Final = ("internal", "unavailable")
-WITH_KEY: Final = ("unauthenticated", "key_of_other_environment", "scope_missing", *ALWAYS)
+#: What whoever must say who they are may be told.
+WITH_KEY: Final = (
+    *("unauthenticated", "key_of_other_environment", "scope_missing"),
+    *("token_invalid", "session_ended", "cross_site_request", "identity_provider_unavailable"),
+    *ALWAYS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
 from edge.refunds.operations import REFUNDS
+from edge.sessions.operations import SESSIONS
 
 
 def _tree_size(
@@ -192,6 +193,7 @@ OPERATIONS: Final = (
     *PAYOUTS,
     *EVENTS,
     *RECONCILIATION,
+    *SESSIONS,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from edge import cross_origin, errors, logs, metrics, tracing
+from edge import cross_origin, errors, logs, metrics, problem_pages, tracing
 from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
 from edge.http import ACTOR, REQUEST_ID, SUBJECTS, TRACE, conditional
@@ -51,7 +51,7 @@ def problem_response(
 ) -> web.Response:
     """The answer that a problem gives."""
     return web.Response(
-        body=errors.render(problem, base_url=base_url, instance=path, request_id=identifier),
+        body=problem_pages.render(problem, base_url=base_url, instance=path, request_id=identifier),
         status=problem.kind.status,
         content_type=errors.MEDIA_TYPE,
         headers={"Cache-Control": "no-store", "Vary": "Authorization", **problem.headers},

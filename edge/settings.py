@@ -13,6 +13,8 @@ from contracts.money import EXPONENTS, STANDARD
 from edge.bounds import Bounds
 from edge.limits import settings as limit_settings
 from edge.limits.rules import Limits
+from edge.tokens import settings as provider_settings
+from edge.tokens.models import ProviderSettings
 
 #: While a secret is rolled there are two.
 SECRETS_MAX: Final = 2
@@ -30,7 +32,7 @@ class Settings:
 
     The Stripe secrets verify webhooks of our own account and of connected ones; none: none come.
     `currencies` are those that gifts are taken in; `stripe_publishable_key` is the platform's, for
-    donors who confirm on the client.
+    donors who confirm on the client. People sign in at `provider`; None: nobody does.
     """
 
     postgres: str = field(repr=False)
@@ -47,6 +49,7 @@ class Settings:
     stripe_publishable_key: str | None = None
     limits: Limits = field(default_factory=Limits)
     bounds: Bounds = field(default_factory=Bounds)
+    provider: ProviderSettings | None = None
     host: str = "127.0.0.1"
     port: int = 8420
     outbox_age_s_max: float = 30.0
@@ -83,6 +86,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
         limits=_limits(environment, rules),
         bounds=_bounds(environment, is_live=rules.environment == "live"),
+        provider=_provider(environment, allows_plain_http=rules.http),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
     )
@@ -145,6 +149,16 @@ def _bounds(environment: Mapping[str, str], *, is_live: bool) -> Bounds:
         requests_of_address=number("AMPLY_REQUESTS_OF_ADDRESS_MAX", usual.requests_of_address),
         drain_s=number("AMPLY_DRAIN_S", 5 if is_live else 0, 60),
     )
+
+
+def _provider(
+    environment: Mapping[str, str], *, allows_plain_http: bool
+) -> ProviderSettings | None:
+    url = _url(environment)
+    try:
+        return provider_settings.load(environment, url=url, allows_plain_http=allows_plain_http)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -54,11 +54,11 @@ def new_data_key() -> bytes:
 class KeyRing:
     """Wraps data keys under a key that never lies in the database beside them."""
 
-    def __init__(self, master: bytes) -> None:
-        self._key = derive(master, _WRAPPING)
+    def __init__(self, master: bytes, purpose: str = _WRAPPING) -> None:
+        self._key = derive(master, purpose)
 
     def wrap(self, data_key: bytes, profile_id: str) -> bytes:
-        """The data key of a profile, encrypted and bound to the profile's id."""
+        """The data key of a profile or person, encrypted and bound to their id."""
         return encrypt(self._key, data_key, profile_id.encode())
 
     def unwrap(self, wrapped: bytes, profile_id: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from edge import errors, openapi
+from edge import errors, openapi, problem_pages
 from edge.errors import ProblemError
 from edge.http import json_response
 
@@ -22,7 +22,7 @@ class DocumentationRoutes:
 
     async def problems(self, request: web.Request) -> web.Response:
         """Every problem there is."""
-        listed = [errors.explain(self._base_url, code) for code in errors.PROBLEMS]
+        listed = [problem_pages.explain(self._base_url, code) for code in errors.PROBLEMS]
         return json_response({"object": "list", "data": listed}, headers=_SHARED)
 
     async def problem(self, request: web.Request) -> web.Response:
@@ -30,4 +30,4 @@ class DocumentationRoutes:
         code = request.match_info["code"]
         if code not in errors.PROBLEMS:
             raise ProblemError("not_found")
-        return json_response(errors.explain(self._base_url, code), headers=_SHARED)
+        return json_response(problem_pages.explain(self._base_url, code), headers=_SHARED)

@@ -14,6 +14,7 @@ from edge.access import PUBLIC, Access, Public
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
+from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
@@ -62,6 +63,7 @@ class Routes:
 
     accounts: AccountRoutes
     affairs: Affairs
+    authentication: AuthenticationRoutes
     connect_pages: ConnectRoutes
     donations: DonationRoutes
     refunds: RefundRoutes
@@ -83,6 +85,7 @@ class Routes:
 def table(routes: Routes) -> tuple[Row, ...]:
     """Method, path, handler."""
     return (
+        *routes.authentication.table(),
         *_of_money(routes),
         *routes.affairs.table(),
         *_of_the_ledger(routes),

@@ -66,6 +66,9 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(AT_ONCE_MAX)
 
+    def start(self) -> None:
+        """Nothing yet: the session opens with the first request."""
+
     async def close(self) -> None:
         """Close the connections that are kept."""
         if self._session is not None:

@@ -1,0 +1,1 @@
+"""Signing in with a browser, and the sessions that come of it."""
