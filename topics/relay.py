@@ -22,6 +22,7 @@ from topics.failpoints import reach
 from topics.outbox import parse_headers
 from topics.publisher import Publisher, PublishUncertainError
 from topics.registry import INBOX_RETENTION_DAYS
+from topics.sessions import DATABASE_ERRORS
 
 READ: Final = """
     SELECT position, topic, partition, key, headers, value, age_s FROM (
@@ -108,13 +109,7 @@ class Relay:
                             async with Publisher(self._bootstrap, "amply-relay") as publisher:
                                 delay_s = RETRY_S_FIRST
                                 await self._pump(connection, publisher, stopping)
-                except (
-                    OSError,
-                    KafkaError,
-                    PublishUncertainError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                ) as error:
+                except (*DATABASE_ERRORS, KafkaError, PublishUncertainError) as error:
                     _log.warning(
                         "relay_interrupted", error=type(error).__name__, again_in_s=delay_s
                     )
@@ -136,14 +131,16 @@ class Relay:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
-        connection = await asyncpg.connect(self._dsn, timeout=10, server_settings=_SESSION)
+        connection = await asyncpg.connect(
+            self._dsn, timeout=10, command_timeout=60, server_settings=_SESSION
+        )
         try:
             yield connection
         finally:
             self.leading = False
             try:
                 await connection.close(timeout=2)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except DATABASE_ERRORS:
                 connection.terminate()
 
     async def _lead(self, connection: Any, stopping: asyncio.Event) -> bool:

@@ -22,6 +22,7 @@ from topics import outbox
 from topics.codec import Record
 from topics.publisher import Publisher, PublishUncertainError
 from topics.registry import ENTRIES_RECORDED
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.calls import wait
 from workers.runtime.failures import delays
 
@@ -58,18 +59,12 @@ class Announcer:
         while not stopping.is_set():
             try:
                 await self._announce(stopping)
-            except (
-                OSError,
-                KafkaError,
-                PublishUncertainError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (*DATABASE_ERRORS, KafkaError, PublishUncertainError) as error:
                 _log.warning("announcing_interrupted", error=type(error).__name__)
                 await wait(stopping, next(pauses))
 
     async def _announce(self, stopping: asyncio.Event) -> None:
-        connection = await asyncpg.connect(self._dsn, timeout=10)
+        connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=60)
         try:
             async with Publisher(self._bootstrap, "amply-bookkeeping") as publisher:
                 index = await announcing.cursor(connection, self._number)

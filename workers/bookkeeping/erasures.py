@@ -22,6 +22,7 @@ from ledger.store.connection import AnyConnection
 from ledger.store.erasure import PendingErasure
 from topics import outbox
 from topics.registry import ENTRIES_REQUESTED
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.calls import wait
 from workers.runtime.failures import delays
 
@@ -54,7 +55,7 @@ async def run(
                     await wait(stopping, poll_s)
             finally:
                 await connection.close(timeout=2)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             _log.warning("erasures_interrupted", error=type(error).__name__)
             await wait(stopping, next(pauses))
 

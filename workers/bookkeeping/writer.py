@@ -25,6 +25,7 @@ from ledger.store.checkpoints import TamperedError
 from ledger.store.connection import AnyConnection
 from topics import dead_letters
 from topics.registry import ENTRIES_REQUESTED
+from topics.sessions import DATABASE_ERRORS
 from workers.bookkeeping import agreement, erasures, metrics
 from workers.bookkeeping.agreement import PublishedOtherwiseError
 from workers.bookkeeping.announcer import Announcer
@@ -93,10 +94,11 @@ async def run(settings: Settings) -> None:
     writer = _Writer(settings, origin, health, recorded)
     health.checks["writing"] = writer.is_writing
     announcer = Announcer(settings.postgres, settings.kafka, LOG, recorded, writer.is_busy)
-    async with running(settings, health) as stopping:
+    # One that ends ends all: a writer whose entries nobody announces looks healthy and is not.
+    async with running(settings, health) as stopping, asyncio.TaskGroup() as tasks:
         gc.set_threshold(GARBAGE_OBJECTS)
-        announcing = asyncio.create_task(announcer.run(stopping), name="announcer")
-        erasing = asyncio.create_task(erasures.run(settings.postgres, stopping), name="erasures")
+        tasks.create_task(announcer.run(stopping), name="announcer")
+        tasks.create_task(erasures.run(settings.postgres, stopping), name="erasures")
         try:
             await writer.run(stopping)
         except _LASTING as error:
@@ -105,7 +107,6 @@ async def run(settings: Settings) -> None:
         finally:
             stopping.set()
             recorded.set()
-            await asyncio.gather(announcing, erasing)
 
 
 class _Writer:
@@ -137,7 +138,7 @@ class _Writer:
             started = time.monotonic()
             try:
                 await self._hold_pen(stopping)
-            except (OSError, KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*DATABASE_ERRORS, KafkaError) as error:
                 if time.monotonic() - started > FRESH_S_MIN:
                     pauses = delays(0.2, 5.0)
                 _log.warning("writer_interrupted", error=type(error).__name__)

@@ -17,6 +17,7 @@ from ledger.check import published_log
 from ledger.store import checking
 from ledger.store.checking import Report
 from ledger.store.pen import NoSuchLogError
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.calls import wait
 from workers.runtime.health import Health
 
@@ -49,13 +50,7 @@ class Checker:
         while not stopping.is_set():
             try:
                 tell(await self._check(health))
-            except (
-                OSError,
-                UnreadableError,
-                NoSuchLogError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except (*DATABASE_ERRORS, UnreadableError, NoSuchLogError) as error:
                 _alarm.set(1)
                 _log.error("ledger_not_checked", error=type(error).__name__, reason=str(error))
             await wait(stopping, self._period_s)

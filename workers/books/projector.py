@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 from ledger.projection import Reader, UnreadableEntryError
 from ledger.store import projections
 from ledger.store.connection import AnyConnection
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.calls import wait
 from workers.runtime.failures import delays
 from workers.runtime.health import Health
@@ -57,7 +58,7 @@ class Projector:
                 _log.critical("sums_stopped", reason=str(error), again_in_s=pause_s)
             except projections.OvertakenError as error:
                 _log.warning("sums_overtaken", reason=str(error))
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("books_interrupted", error=type(error).__name__)
             self._following = False
             health.pulse()

@@ -18,6 +18,7 @@ from prometheus_client import Gauge
 from ledger.key_file import KeyFileError
 from ledger.publication import Directory, PublicationError
 from ledger.store.checkpoints import TamperedError
+from topics.sessions import DATABASE_ERRORS
 from workers.checkpoints.keys import KeyMissingError, Keys, key_file
 from workers.checkpoints.signing import NAME, Signing
 from workers.runtime.calls import wait
@@ -86,7 +87,7 @@ class _Publisher:
                 pause_s = KEY_RETRY_S
             except PublicationError as error:
                 _log.error("cannot_publish", reason=str(error), again_in_s=pause_s)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("publisher_interrupted", error=type(error).__name__)
             self._publishing = False
             health.pulse()

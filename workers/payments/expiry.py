@@ -3,7 +3,6 @@
 import asyncio
 from typing import Final, NoReturn
 
-import asyncpg
 import structlog
 
 from contracts.identifiers import business_id
@@ -28,7 +27,7 @@ async def sweep_for_ever(pool: Pool, expiry: Expiry, cards: Cards) -> NoReturn:
         try:
             await sweep(pool, expiry)
             await cards.forget()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:  # Nobody awaits this: what ended here would end unseen.
             _log.warning("expiry_sweep_failed", error=type(error).__name__)
         await asyncio.sleep(_EVERY_S)
 

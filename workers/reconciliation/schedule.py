@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge
 
+from topics.sessions import DATABASE_ERRORS
 from workers.gateways.database import open_pool
 from workers.gateways.stripe_gateway import open_stripe
 from workers.gateways.stripe_listing import Listing, UnreachableError
@@ -137,7 +138,7 @@ class Schedule:
                 return
             try:
                 task.result()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Transient) as error:
+            except (*DATABASE_ERRORS, Transient) as error:
                 self._failing.add(name)
                 _log.warning("round_interrupted", round=name, error=type(error).__name__)
                 await wait(stopping, next(pauses))

@@ -17,6 +17,7 @@ from typing import Final
 import asyncpg
 
 from topics.dead_letters import Verdict
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.worker import Refused, Transient
 
 REASON_LENGTH_MAX: Final = 500
@@ -49,11 +50,9 @@ def fault_of(error: BaseException) -> Fault:
             return Fault.DEPLOYMENT
         return Fault.MOMENT if state.startswith(_MOMENT_STATES) else Fault.MESSAGE
     # An InterfaceError is a closed connection; a DataError is one too, and is about a value.
-    if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
+    if isinstance(error, DATABASE_ERRORS) and not isinstance(error, ValueError):
         return Fault.MOMENT
-    if isinstance(error, Transient | OSError):  # OSError covers TimeoutError and lost sockets.
-        return Fault.MOMENT
-    return Fault.MESSAGE
+    return Fault.MOMENT if isinstance(error, Transient) else Fault.MESSAGE
 
 
 def verdict_on(error: BaseException, delay_s: float) -> Verdict:

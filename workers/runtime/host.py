@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from prometheus_client import Gauge
 
-from topics.sessions import leave_as_is
+from topics.sessions import DATABASE_ERRORS, leave_as_is
 from workers.runtime import limits as limits_module
 from workers.runtime.batch import Batches
 from workers.runtime.calls import wait
@@ -91,7 +91,7 @@ async def open_pool(dsn: str, name: str) -> AsyncIterator[Any]:
     finally:
         try:
             await asyncio.wait_for(pool.close(), 5)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             pool.terminate()
 
 

@@ -7,13 +7,13 @@ twice as long; a failure that is the message's own makes it a dead letter, and i
 import asyncio
 from typing import Any
 
-import asyncpg
 import structlog
 from prometheus_client import Gauge
 
 from topics import dead_letters
 from topics.dead_letters import SetAside
 from topics.failpoints import reach
+from topics.sessions import DATABASE_ERRORS
 from workers.runtime.calls import Calls, judge, wait
 from workers.runtime.effects import take_effect
 from workers.runtime.failures import park_delay_s
@@ -40,7 +40,7 @@ class Parked:
         while not stopping.is_set():
             try:
                 progressed = await self.try_due()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 _log.warning("parked_not_tried", error=type(error).__name__)
                 progressed = False
             if not progressed:

@@ -20,6 +20,7 @@ from prometheus_client import Counter, Gauge
 
 from ledger.store import witnesses as store
 from ledger.store.checkpoints import SignedCheckpoint, last_published
+from topics.sessions import DATABASE_ERRORS
 from workers.gateways.database import open_pool
 from workers.runtime.calls import wait
 from workers.runtime.health import Health
@@ -107,7 +108,7 @@ class Rounds:
             try:
                 await self._round()
                 self._asking = True
-            except* (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as group:
+            except* DATABASE_ERRORS as group:
                 self._asking = False
                 errors = sorted({type(error).__name__ for error in group.exceptions})
                 _log.warning("round_interrupted", errors=errors)

@@ -57,6 +57,13 @@ async def test_a_poisonous_message_dies_and_the_others_go_on(
     assert bool(refusals) is (behaviour == "refuse")
 
 
+async def test_no_message_is_to_blame_for_a_session_that_ends(bench: Bench) -> None:
+    worker = bench("decide")
+    await worker.last_words()
+    await worker.batches.settle([worker.deliver(1)])
+    assert (await worker.effects(), await worker.aside()) == ([("k", 1)], [])
+
+
 @pytest.mark.parametrize("kind", ["decide", "act"])
 async def test_undecodable_records_die_with_their_bytes(bench: Bench, kind: str) -> None:
     worker = bench(kind)

@@ -23,6 +23,7 @@ from workers.runtime.worker import Refused, Transient
         (asyncpg.ReadOnlySQLTransactionError(""), Fault.MOMENT),
         (asyncpg.TooManyConnectionsError(""), Fault.MOMENT),
         (asyncpg.InterfaceError("connection is closed"), Fault.MOMENT),
+        (asyncpg.InternalClientError("another operation (2) is in progress"), Fault.MOMENT),
         (asyncpg.UndefinedTableError(""), Fault.DEPLOYMENT),
         (asyncpg.InsufficientPrivilegeError("permission denied for table"), Fault.DEPLOYMENT),
         (asyncpg.InvalidPasswordError(""), Fault.DEPLOYMENT),
