@@ -86,9 +86,12 @@ def authorization_url(
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
+    # A provider that is told an age must also tell when the person signed in (section 2).
+    age_max = AGE_MAX
     if login.is_step_up:
         query["acr_values"] = " ".join(settings.step_up)
-        query["max_age"] = str(int(step_up_age_max.total_seconds()))
+        age_max = step_up_age_max
+    query["max_age"] = str(int(age_max.total_seconds()))
     return _with_query(metadata.authorization_endpoint, query)
 
 

@@ -1,10 +1,14 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.embedded import Addresses
+from deploy.embedded.cache import Cache
+from deploy.login.installation import ensure_provider
+from tests.edge.browser import Browser
 from tests.edge.deposits import Deposits, one_deposit
+from tests.edge.login import EDGE, Login, provider
 from tests.edge.scribe import Scribe
 from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
@@ -41,3 +45,26 @@ async def society(stand: Stand) -> AsyncIterator[Society]:
 @pytest.fixture
 async def deposits(society: Society) -> Deposits:
     return await one_deposit(society)
+
+
+@pytest.fixture(scope="session")
+def login(
+    engine_loop: LoopThread, engine_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Login]:
+    """A real oidc-provider; where it cannot be had, tests fail."""
+    installation = engine_loop.run(ensure_provider(Cache(engine_cache, print)))
+    with provider(installation, tmp_path_factory.mktemp("login")) as running:
+        yield running
+
+
+@pytest.fixture
+async def open_edge(stand: Stand, login: Login) -> AsyncIterator[Served]:
+    """An edge at which people sign in."""
+    async with stand.serve(url=EDGE, provider=login.settings) as served:
+        yield served
+
+
+@pytest.fixture
+async def browser(open_edge: Served) -> AsyncIterator[Browser]:
+    async with Browser({EDGE: open_edge.url}) as one:
+        yield one
