@@ -212,7 +212,8 @@ def _listener(given: Mapping[str, str], rules: Rules, _: Read) -> Iterator[Refus
     if rules.plain == "anywhere" or "AMPLY_PORT" not in given or "AMPLY_TLS_CERTIFICATE" in given:
         return
     local = is_loopback(given.get("AMPLY_HOST", "127.0.0.1"))
-    if not proxies and not (local and rules.plain == "on_loopback"):
+    is_fronted = proxies not in ("", "direct")
+    if not is_fronted and not (local and rules.plain == "on_loopback"):
         yield (
             "AMPLY_TLS_CERTIFICATE",
             "is not set, so that the edge would listen in clear: set it and AMPLY_TLS_KEY, or"
@@ -239,6 +240,8 @@ def _limits(given: Mapping[str, str], rules: Rules, _: Read) -> Iterator[Refusal
     for name in sorted(given):
         if name.startswith("AMPLY_LIMIT_") and given[name].strip("0") == "":
             yield name, "switches a limit off: set a number, or leave it out."
+    if "off" in given.get("AMPLY_RATE_LIMITS", "").replace(",", " ").split():
+        yield "AMPLY_RATE_LIMITS", "switches the limits off: name single rates, or leave it out."
     exempt = given.get("AMPLY_LIMIT_EXEMPT_ADDRESSES", "").split(",")
     if any(map(_is_everything, exempt)):
         yield "AMPLY_LIMIT_EXEMPT_ADDRESSES", "exempts every address: name single networks."

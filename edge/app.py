@@ -27,6 +27,9 @@ from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
 from edge.health import Health
 from edge.ledger.service import MemberLedger
 from edge.limits import service as counting
+from edge.limits.clients import Clients
+from edge.limits.leases import Leases
+from edge.limits.rates import RateLimits
 from edge.limits.service import DonationLimits
 from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
@@ -56,7 +59,7 @@ from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
-from edge.routes.table import Routes, access_to, table
+from edge.routes.table import Routes, access_to, rate_to, table
 from edge.routes.webhooks import WebhookRoutes
 from edge.sessions.authentication import PersonAuthentication
 from edge.sessions.cookies import Cookies
@@ -93,21 +96,20 @@ def build_app(settings: Settings) -> web.Application:
     clock = BusinessClock(settings.environment)
     business_now = partial(clock.moment, database)
     members = (database, directory, authorization)
-    limits = DonationLimits(database, settings.limits, derive(key, counting.PURPOSE))
+    counted = _counted(settings, database, directory)
     service = DonationService(
-        *(directory, authorization, acceptance, limits, health.is_backlogged, business_now),
+        *(directory, authorization, acceptance, counted.gifts, health.is_backlogged, business_now),
         settings.currencies,
     )
     donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
-    steps = Steps(acceptance, donations, limits, health.is_backlogged)
+    steps = Steps(acceptance, donations, counted.gifts, health.is_backlogged)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
     exports = Exports(database, log, censuses, clock)
 
-    app = web.Application(middlewares=[server.observing(settings.url)])
-    app.on_response_prepare.append(server.prepare_headers)
+    app = server.application(settings.url, settings.bounds, counted.clients.address_of)
     fingerprint_key = derive(key, idempotency.PURPOSE)
     sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)
@@ -116,7 +118,7 @@ def build_app(settings: Settings) -> web.Application:
         affairs=Affairs(events=EventRoutes(Events(database, changes))),
         authentication=sign_in.routes,
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
-        donations=DonationRoutes(service, donations, steps, limits, fingerprint_key),
+        donations=DonationRoutes(service, donations, steps, counted.gifts, fingerprint_key),
         refunds=RefundRoutes(refunds, fingerprint_key),
         receipts=ReceiptRoutes(Receipts(database, donations, authorization, log, key, changes)),
         webhooks=WebhookRoutes(reception, "account", settings.stripe_account_secrets),
@@ -132,17 +134,30 @@ def build_app(settings: Settings) -> web.Application:
         health=HealthRoutes(health, settings.environment),
         documentation=DocumentationRoutes(settings.url),
     )
-    _add_routes(app, Gate(authentication, sign_in.people, directory, authorization), routes)
-    parts: list[_Part] = [listener, limits, service, reception, Tidying(database), health]
-    parts += sign_in.parts
+    gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
+    _add_routes(app, gate, routes)
+    parts: list[_Part] = [listener, service, reception, Tidying(database), health]
+    parts += [*counted.parts, *sign_in.parts]
     _add_life(app, database, health, log, changes, parts)
     return app
 
 
-def _add_routes(app: web.Application, gate: Gate, routes: Routes) -> None:
-    for method, path, handler in table(routes):
-        guarded = gate.guard(access_to(method, path), handler)
-        app.router.add_route(method, path, guarded, expect_handler=server.meet_expectation)
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    clients: Clients
+    gifts: DonationLimits
+    rates: RateLimits
+    parts: list[_Part]
+
+
+def _counted(settings: Settings, database: Database, directory: Directory) -> _Counted:
+    """What counts how often somebody asks."""
+    key = derive(settings.master_key, counting.PURPOSE)
+    clients = Clients(settings.limits)
+    gifts = DonationLimits(database, settings.limits, clients, key)
+    leases = Leases(database, key, time.monotonic)
+    rates = RateLimits(settings.policies, clients, leases, directory)
+    return _Counted(clients, gifts, rates, [gifts, leases])
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +189,13 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
         step_up_age_max=STEP_UP_AGE_MAX,
     )
     return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
+
+
+def _add_routes(app: web.Application, gate: Gate, routes: Routes) -> None:
+    for method, path, handler in table(routes):
+        guarded = gate.guard(access_to(method, path), rate_to(method, path), handler)
+        for answered in ("GET", "HEAD") if method == "GET" else (method,):
+            app.router.add_route(answered, path, guarded, expect_handler=server.meet_expectation)
 
 
 def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -> Listener:

@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestHandler
 from edge import errors, metrics, problem_pages
 from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
-from edge.limits import addresses
+from edge.limits.clients import Clients
 from edge.server import HEAD_BYTES_MAX, SECURITY_HEADERS, new_request_id, problem_response
 from edge.settings import Settings
 
@@ -259,10 +259,8 @@ class Runner(web.AppRunner):
             max_field_size=_LINE_BYTES_MAX,
             max_headers=_FIELDS_MAX,
         )
-        trusted = settings.limits.trusted_proxies
-        self._connections = Connections(
-            settings.bounds, settings.url, lambda peer: addresses.peer_of(peer, trusted)
-        )
+        counted = Clients(settings.limits).peer_of
+        self._connections = Connections(settings.bounds, settings.url, counted)
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edge.limits.problems import PROBLEMS as _OF_LIMITS
 from edge.problem_kind import ProblemKind
 from edge.sessions.problems import PROBLEMS as _OF_PEOPLE
 
@@ -14,6 +15,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 PROBLEMS: Final[dict[str, ProblemKind]] = {
+    **_OF_LIMITS,
     **_OF_PEOPLE,
     "malformed_request": ProblemKind(400, "Not valid HTTP", "Send HTTP/1.1 as RFC 9112 has it."),
     "malformed_json": ProblemKind(400, "Not valid JSON", "Send one JSON object in UTF-8."),
@@ -53,9 +55,6 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "address_denied": ProblemKind(
         403, "Nothing is taken from this address", "Ask the operators of this server."
     ),
-    "origin_not_allowed": ProblemKind(
-        403, "The key is not for this page", "Name the page's origin in the publishable key."
-    ),
     "not_found": ProblemKind(404, "Nothing is there", "See /openapi.json for what there is."),
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
@@ -86,9 +85,6 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "request_timeout": ProblemKind(
         408, "The body came too slowly", "Send the whole body within 10 seconds."
-    ),
-    "head_timeout": ProblemKind(
-        408, "The request's head came too slowly", "Send request line and headers within 10 s."
     ),
     "request_in_progress": ProblemKind(
         409,
@@ -199,11 +195,6 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
         "Too many gifts are being made",
         "Try again, with the same Idempotency-Key, after the seconds that Retry-After tells.",
     ),
-    "head_too_large": ProblemKind(
-        431,
-        "The address or the headers are too large",
-        "Send 8 KiB a line, 100 headers and 32 KiB in all at most.",
-    ),
     "internal": ProblemKind(
         500, "Something went wrong here", "Try again with the same Idempotency-Key; tell us the id."
     ),
@@ -215,11 +206,6 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "permissions_unavailable": ProblemKind(
         503, "Permissions cannot be checked now", "Try again with the same Idempotency-Key."
-    ),
-    "overloaded": ProblemKind(
-        503,
-        "Too many requests are under way",
-        "Try again after Retry-After, over fewer connections, with the same Idempotency-Key.",
     ),
     "backlog": ProblemKind(
         503, "Too much work is waiting", "Try again later with the same Idempotency-Key."

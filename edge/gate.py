@@ -20,6 +20,8 @@ from edge.directory.directory import Directory
 from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.http import ACTOR
+from edge.limits.policies import Rate
+from edge.limits.rates import RateLimits
 
 PLATFORM: Final = "platform:amply"
 #: How old a sign-in with a second factor may be for what needs one.
@@ -64,27 +66,38 @@ class Gate:
         people: People,
         directory: Directory,
         authorization: Authorization,
+        limits: RateLimits,
     ) -> None:
         self._authentication = authentication
         self._people = people
         self._directory = directory
         self._authorization = authorization
+        self._limits = limits
 
-    def guard(self, access: Access | Public, handler: Handler) -> Handler:
+    def guard(self, access: Access | Public, rate: Rate, handler: Handler) -> Handler:
         """The handler behind its checks."""
-        if isinstance(access, Public):
+        if rate == "exempt" and isinstance(access, Public):
             return handler
 
         async def guarded(request: web.Request) -> web.StreamResponse:
-            await self.admit(request, access)
+            if isinstance(access, Public):
+                await self._limits.admit_visitor(request, rate)
+            else:
+                await self.admit(request, access, rate)
             return await handler(request)
 
         return guarded
 
-    async def admit(self, request: web.Request, access: Access) -> None:
-        """Set the request's caller and organization; ProblemError 401, 403, 404 or 503."""
-        caller = await self._caller(request)
+    async def admit(self, request: web.Request, access: Access, rate: Rate) -> None:
+        """Set the request's caller and organization; ProblemError 401, 403, 404, 429 or 503."""
+        try:
+            caller = await self._caller(request)
+        except ProblemError as refusal:
+            if refusal.kind.status == 401:  # Whoever tries secrets is told so often, and no more.
+                await self._limits.admit_visitor(request, "sign_in")
+            raise
         request[ACTOR] = caller.id
+        await self._limits.admit_caller(request, rate, caller)
         if access.scope not in caller.scopes:
             raise ProblemError("scope_missing", f"The scope `{access.scope}` is needed.")
         if access.needs_step_up and not _is_strong(caller):

@@ -23,7 +23,7 @@ DONATIONS: Final = Counter(
     "amply_edge_donations_total", "Donations by what became of the request.", ["outcome"]
 )
 LIMITED: Final = Counter(
-    "amply_edge_limited_total", "Gifts, and tries to collect one, refused by which limit.", ["rule"]
+    "amply_edge_limited_total", "Requests refused by which limit; away: let in uncounted.", ["rule"]
 )
 STRIPE_EVENTS: Final = Counter(
     "amply_edge_stripe_events_total", "Verified webhooks by what became of them.", ["disposition"]

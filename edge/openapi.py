@@ -27,6 +27,8 @@ _HEADERS: Final = {
     "Idempotent-Replayed": "`true` when an earlier request with this key did it.",
     "Location": "Where to look.",
     "Preference-Applied": "The preference that was honoured.",
+    "RateLimit": "How much is left, and in how many seconds that changes; absent: not counted.",
+    "RateLimit-Policy": "How often may be asked for this.",
     "X-Request-Id": "Name it when you ask us about a request.",
 }
 _ACCESS_TOKEN: Final = {
@@ -125,7 +127,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     else:
         types = (answer,) if isinstance(answer, str) else answer
         content = {media_type: {"schema": {"type": "string"}} for media_type in types}
-    names = ("X-Request-Id", *operation.headers)
+    limited = () if operation.rate == "exempt" else ("RateLimit", "RateLimit-Policy")
+    names = ("X-Request-Id", *limited, *operation.headers)
     described: dict[str, Any] = {
         "operationId": operation.identifier,
         "summary": operation.summary,

@@ -6,8 +6,9 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from edge.access import Access, Public
+from edge.limits.policies import Rate, rate_of
 
-ALWAYS: Final = ("internal", "unavailable")
+ALWAYS: Final = ("internal", "unavailable", "overloaded", "head_too_large")
 #: What whoever must say who they are may be told.
 WITH_KEY: Final = (
     *("unauthenticated", "key_of_other_environment", "scope_missing"),
@@ -31,6 +32,13 @@ class Operation:
     body: type[BaseModel] | None = None
     parameters: tuple[dict[str, Any], ...] = ()
     headers: tuple[str, ...] = ()
+    #: How it is counted (`edge/limits/policies.py`), where that does not follow from its path.
+    counted_as: Rate | None = None
+
+    @property
+    def rate(self) -> Rate:
+        """How it is counted."""
+        return self.counted_as or rate_of(self.method.upper(), self.path)
 
     @property
     def scope(self) -> str | None:
@@ -40,9 +48,10 @@ class Operation:
     @property
     def refusals(self) -> tuple[str, ...]:
         """Codes of all its problems: its own, and those of what it needs."""
+        limited = () if self.rate == "exempt" else ("rate_limit_exceeded",)
         if not isinstance(self.access, Access):
-            return self.problems
-        needs = [*WITH_KEY]
+            return tuple(dict.fromkeys([*self.problems, *limited, *ALWAYS]))
+        needs = [*WITH_KEY, *limited]
         if self.access.on != "caller":
             needs += ["permissions_unavailable", "permission_denied", "organization_not_found"]
         if self.access.on in ("own", "service"):

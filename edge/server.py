@@ -18,6 +18,7 @@ from edge import cross_origin, errors, logs, metrics, problem_pages, tracing
 from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
 from edge.http import ACTOR, REQUEST_ID, SUBJECTS, TRACE, conditional
+from edge.limits.rates import HEADERS
 from topics.tracing import PARENT
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,6 +57,15 @@ def problem_response(
         content_type=errors.MEDIA_TYPE,
         headers={"Cache-Control": "no-store", "Vary": "Authorization", **problem.headers},
     )
+
+
+def application(
+    base_url: str, bounds: Bounds, address_of: Callable[[web.Request], str | None]
+) -> web.Application:
+    """An application without routes, which holds all this for every request."""
+    app = web.Application(middlewares=[observing(base_url, bounds, address_of)])
+    app.on_response_prepare.append(prepare_headers)
+    return app
 
 
 def observing(
@@ -130,6 +140,8 @@ async def prepare_headers(request: web.Request, response: web.StreamResponse) ->
     cross_origin.mark(request, response)
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+    if HEADERS in request:
+        response.headers.update(request[HEADERS])
 
 
 def _keep_private(response: web.StreamResponse, name: str) -> None:

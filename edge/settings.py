@@ -11,7 +11,9 @@ from contracts import environments
 from contracts.environments import Environment as Environment
 from contracts.money import EXPONENTS, STANDARD
 from edge.bounds import Bounds
+from edge.limits import policies
 from edge.limits import settings as limit_settings
+from edge.limits.policies import Policies
 from edge.limits.rules import Limits
 from edge.tokens import settings as provider_settings
 from edge.tokens.models import ProviderSettings
@@ -48,6 +50,7 @@ class Settings:
     currencies: frozenset[str] = STANDARD
     stripe_publishable_key: str | None = None
     limits: Limits = field(default_factory=Limits)
+    policies: Policies = field(default_factory=Policies)
     bounds: Bounds = field(default_factory=Bounds)
     provider: ProviderSettings | None = None
     host: str = "127.0.0.1"
@@ -85,6 +88,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         currencies=_currencies(environment),
         stripe_publishable_key=environment.get("AMPLY_STRIPE_PUBLISHABLE_KEY", "").strip() or None,
         limits=_limits(environment, rules),
+        policies=_policies(environment, rules),
         bounds=_bounds(environment, is_live=rules.environment == "live"),
         provider=_provider(environment, allows_plain_http=rules.http),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
@@ -128,6 +132,14 @@ def _limits(environment: Mapping[str, str], rules: environments.Rules) -> Limits
         return limit_settings.load({**environment, "AMPLY_ENVIRONMENT": rules.environment})
     except ValueError as error:
         raise SettingsError(str(error)) from error
+
+
+def _policies(environment: Mapping[str, str], rules: environments.Rules) -> Policies:
+    text = environment.get("AMPLY_RATE_LIMITS", "")
+    try:
+        return policies.read(text, by_default=not rules.without_limits)
+    except ValueError as error:
+        raise SettingsError(f"AMPLY_RATE_LIMITS: {error}") from error
 
 
 def _bounds(environment: Mapping[str, str], *, is_live: bool) -> Bounds:

@@ -4,7 +4,7 @@ Rules: nothing is remembered while no one listens for changes, nor what was read
 heard; an absence is remembered too, which bounds what wrong keys cost.
 """
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final, TypeVar
 
 from edge.database.pool import Database
@@ -75,6 +75,12 @@ class Directory:
         return await self._find(
             ("first", organization),
             lambda connection: store.fund(connection, store.FIRST_FUND, organization),
+        )
+
+    async def rate_limits(self, organization: str) -> Mapping[str, int]:
+        """What its keys may do more or less often than others', by rate; mostly nothing."""
+        return await self._find(
+            ("rates", organization), lambda connection: store.rate_limits(connection, organization)
         )
 
     async def _find(

@@ -30,6 +30,7 @@ FIRST_FUND: Final = """
         created_at, id
     LIMIT 1
 """
+RATE_LIMITS: Final = "SELECT rate, most FROM edge.rate_limits WHERE organization = $1"
 API_KEY_BY_HASH: Final = """
     SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
     FROM edge.api_keys WHERE secret_hash = $1
@@ -46,6 +47,11 @@ async def fund(connection: AnyConnection, query: str, *values: str) -> Fund | No
     """The fund that one of the queries `FUND_BY_…` finds."""
     row = await connection.fetchrow(query, *values)
     return Fund(**row) if row is not None else None
+
+
+async def rate_limits(connection: AnyConnection, organization: str) -> dict[str, int]:
+    """The organization's own limits, by name of the rate."""
+    return dict(await connection.fetch(RATE_LIMITS, organization))
 
 
 async def api_key(connection: AnyConnection, secret_hash: bytes) -> ApiKey | None:

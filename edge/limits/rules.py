@@ -35,6 +35,7 @@ class Rule:
 class Limits:
     """The limits of gifts. By address only behind trusted proxies: else it may be anybody's.
 
+    `is_direct`: nobody stands before the edge, and a connection's address is the client's.
     `exempt` are addresses of organizations' servers, which give for many people.
     """
 
@@ -43,6 +44,7 @@ class Limits:
     per_organization: Rule = Rule("organization", 0, MINUTE_S)
     overall: Rule = Rule("overall", 0, MINUTE_S)
     trusted_proxies: tuple[Network, ...] = ()
+    is_direct: bool = False
     exempt: tuple[Network, ...] = ()
     denied: tuple[Network, ...] = ()
     disposable_domains: frozenset[str] = frozenset()

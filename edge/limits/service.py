@@ -14,7 +14,8 @@ from edge import metrics
 from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.group_commit import GroupCommit
-from edge.limits import addresses, store
+from edge.limits import store
+from edge.limits.clients import Clients
 from edge.limits.rules import Hit, Limits, hits_of, retry_after_s
 from topics.outbox import AnyConnection
 
@@ -27,8 +28,9 @@ Refusal = tuple[str, int]
 class DonationLimits:
     """Gifts, and tries to collect them again, within the limits. `key` hashes who it was."""
 
-    def __init__(self, database: Database, limits: Limits, key: bytes) -> None:
+    def __init__(self, database: Database, limits: Limits, clients: Clients, key: bytes) -> None:
         self._database, self._limits, self._key = database, limits, key
+        self._clients = clients
         self._counts: GroupCommit[Sequence[Hit], Refusal | None] = GroupCommit(
             self._count, is_shared=lambda error: isinstance(error, ProblemError)
         )
@@ -48,21 +50,9 @@ class DonationLimits:
                 await self._forgetting
 
     def client_of(self, request: web.Request) -> str | None:
-        """Who asks, where that is to be known: behind trusted proxies, and not exempt.
-
-        ProblemError 403 for addresses that the operators deny.
-        """
-        trusted = self._limits.trusted_proxies
-        forwarded = request.headers.getall("X-Forwarded-For", []) if trusted else []
-        client = addresses.client_of(request.remote, forwarded, trusted)
-        if client is None:
-            return None
-        if addresses.is_exempt(client, self._limits.denied):
-            metrics.LIMITED.labels("denied").inc()
-            raise ProblemError("address_denied")
-        if not trusted or addresses.is_exempt(client, self._limits.exempt):
-            return None
-        return client
+        """Who asks, where that is to be known; ProblemError 403 for those who are denied."""
+        self._clients.refuse_denied(request)
+        return self._clients.address_of(request)
 
     async def admit(self, client: str | None, organization: str, email: str | None = None) -> None:
         """Count a gift; ProblemError 429 when there were too many."""

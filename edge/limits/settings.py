@@ -24,6 +24,7 @@ def load(environment: Mapping[str, str]) -> Limits:
             raise ValueError(f"{variable} must be a number from 0 (no limit) to {_MOST}.")
         return Rule(name, int(text), window_s)
 
+    is_direct = environment.get("AMPLY_TRUSTED_PROXIES", "").strip() == "direct"
     gifts = "AMPLY_LIMIT_GIFTS_PER"
     return Limits(
         per_address=rule("address", f"{gifts}_ADDRESS_PER_MINUTE", 5, MINUTE_S),
@@ -32,7 +33,8 @@ def load(environment: Mapping[str, str]) -> Limits:
         ),
         per_organization=rule("organization", f"{gifts}_ORGANIZATION_PER_MINUTE", 300, MINUTE_S),
         overall=rule("overall", f"{gifts}_MINUTE", 1000, MINUTE_S),
-        trusted_proxies=_networks(environment, "AMPLY_TRUSTED_PROXIES"),
+        trusted_proxies=() if is_direct else _networks(environment, "AMPLY_TRUSTED_PROXIES"),
+        is_direct=is_direct,
         exempt=_networks(environment, "AMPLY_LIMIT_EXEMPT_ADDRESSES"),
         denied=_networks(environment, "AMPLY_DENIED_ADDRESSES"),
         disposable_domains=_domains(environment),

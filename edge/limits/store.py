@@ -35,6 +35,19 @@ COUNT: Final = """
     RETURNING rule, subject, slot, hits, granted,
         coalesce($6, extract(epoch FROM clock_timestamp())::double precision) AS now_s
 """
+# Locked in the order in which counts lock them, so that two edges never wait for one another.
+GIVE_BACK: Final = """
+    WITH locked AS (
+        SELECT h.rule, h.subject, (h.slot - r.slot + 1)::integer AS place, r.hits
+        FROM unnest($1::text[], $2::bytea[], $3::bigint[], $4::integer[])
+            AS r (rule, subject, slot, hits)
+        JOIN edge.hits AS h ON h.rule = r.rule AND h.subject = r.subject
+            AND h.slot - r.slot BETWEEN 0 AND 6
+        ORDER BY h.rule, h.subject FOR UPDATE OF h
+    )
+    UPDATE edge.hits AS h SET hits[place] = greatest(0, h.hits[place] - locked.hits)
+    FROM locked WHERE h.rule = locked.rule AND h.subject = locked.subject
+"""
 FORGET: Final = "DELETE FROM edge.hits WHERE expires_at < now()"
 
 #: Rule, hash of the subject, hits asked for, the most of the rule, seconds of a slot.
@@ -50,6 +63,15 @@ async def count(
     """
     columns = [list(column) for column in zip(*rows, strict=True)]
     return await connection.fetch(COUNT, *columns, now_s)
+
+
+#: Rule, hash of the subject, the slot that hits were granted in, how many were not used.
+Returned = tuple[str, bytes, int, int]
+
+
+async def give_back(connection: AnyConnection, rows: Sequence[Returned]) -> None:
+    """Take back hits that were granted and not used, where their window still holds them."""
+    await connection.execute(GIVE_BACK, *map(list, zip(*rows, strict=True)))
 
 
 async def forget(connection: AnyConnection) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from edge.access import PUBLIC, Access, Public
+from edge.limits.policies import Rate, rate_of
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
@@ -45,8 +46,8 @@ Row = tuple[str, str, Handler]
 UNDOCUMENTED: Final = frozenset(
     {"/livez", "/readyz", "/metrics", "/version", "/openapi.json", "/problems", "/problems/{code}"}
 )
-_ACCESS: Final = {
-    (operation.method.upper(), operation.path): operation.access for operation in OPERATIONS
+_OPERATIONS: Final = {
+    (operation.method.upper(), operation.path): operation for operation in OPERATIONS
 }
 
 
@@ -54,7 +55,14 @@ def access_to(method: str, path: str) -> Access | Public:
     """Who may use a route; LookupError for one that nobody described, which then does not start."""
     if path in UNDOCUMENTED:
         return PUBLIC
-    return _ACCESS[method, path.replace(":.*}", "}")]
+    return _OPERATIONS[method, path.replace(":.*}", "}")].access
+
+
+def rate_to(method: str, path: str) -> Rate:
+    """How requests to a route are counted."""
+    if path in UNDOCUMENTED:
+        return rate_of(method, path)
+    return _OPERATIONS[method, path.replace(":.*}", "}")].rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.bounds import Bounds
+from edge.limits.rules import Limits
 from tests.edge.stand import Served, Stand, until
 
 pytestmark = pytest.mark.asyncio
@@ -220,7 +221,7 @@ async def test_a_flood_of_connections_is_dropped_unanswered(stand: Stand) -> Non
 
 async def test_one_address_takes_no_more_than_its_connections(stand: Stand) -> None:
     async with (
-        stand.serve(bounds=Bounds(connections_of_address=1)) as edge,
+        stand.serve(bounds=Bounds(connections_of_address=1), limits=Limits(is_direct=True)) as edge,
         connected(edge),
         connected(edge) as second,
     ):
