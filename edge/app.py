@@ -23,6 +23,7 @@ from edge.donations.status import Donations
 from edge.donations.steps import Steps
 from edge.events.service import Events
 from edge.exports.service import Exports
+from edge.forwarding import requiring_https
 from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
 from edge.health import Health
 from edge.ledger.service import MemberLedger
@@ -110,6 +111,8 @@ def build_app(settings: Settings) -> web.Application:
     exports = Exports(database, log, censuses, clock)
 
     app = server.application(settings.url, settings.bounds, counted.clients.address_of)
+    if settings.requires_https:
+        app.middlewares.append(requiring_https(settings.limits.trusted_proxies, settings.forwarded))
     fingerprint_key = derive(key, idempotency.PURPOSE)
     sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)

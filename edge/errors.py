@@ -52,6 +52,11 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "permission_denied": ProblemKind(
         403, "You may not do that there", "Ask the organization to permit it."
     ),
+    "https_required": ProblemKind(
+        403,
+        "The request came in clear",
+        "Use https. Whatever secret was in the request may be known to others: replace it.",
+    ),
     "address_denied": ProblemKind(
         403, "Nothing is taken from this address", "Ask the operators of this server."
     ),

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from edge.access import Access, Public
 from edge.limits.policies import Rate, rate_of
 
-ALWAYS: Final = ("internal", "unavailable", "overloaded", "head_too_large")
+ALWAYS: Final = (*("https_required", "internal", "unavailable", "overloaded", "head_too_large"),)
 #: What whoever must say who they are may be told.
 WITH_KEY: Final = (
     *("unauthenticated", "key_of_other_environment", "scope_missing"),
