@@ -10,6 +10,8 @@ from aiohttp import web
 from contracts import connect
 from edge import api_keys, idempotency, server
 from edge.accounts.service import AccountService
+from edge.audit.service import AuditLog
+from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
 from edge.authorization import Authorization, SpiceDB
 from edge.census.service import Censuses
@@ -44,6 +46,7 @@ from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
+from edge.routes.audit import AuditRoutes
 from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
@@ -60,7 +63,7 @@ from edge.routes.public import PublicRoutes
 from edge.routes.receipts import ReceiptRoutes
 from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
-from edge.routes.table import Routes, access_to, rate_to, table
+from edge.routes.table import Routes, access_to, operation_of, rate_to, table
 from edge.routes.webhooks import WebhookRoutes
 from edge.sessions.authentication import PersonAuthentication
 from edge.sessions.cookies import Cookies
@@ -72,6 +75,7 @@ from edge.tokens.provider import Provider
 from edge.waiting import Waiters
 from edge.webhooks.reception import Reception
 from edge.webhooks.tidying import Tidying
+from ledger.audit import PURPOSE as AUDIT
 from ledger.keys import derive
 
 
@@ -120,6 +124,7 @@ def build_app(settings: Settings) -> web.Application:
         accounts=AccountRoutes(accounts, fingerprint_key),
         affairs=Affairs(events=EventRoutes(Events(database, changes))),
         authentication=sign_in.routes,
+        audit=AuditRoutes(AuditLog(database, key)),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, counted.gifts, fingerprint_key),
         refunds=RefundRoutes(refunds, fingerprint_key),
@@ -138,8 +143,9 @@ def build_app(settings: Settings) -> web.Application:
         documentation=DocumentationRoutes(settings.url),
     )
     gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
-    _add_routes(app, gate, routes)
-    parts: list[_Part] = [listener, service, reception, Tidying(database), health]
+    trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
+    _add_routes(app, routes, gate, trail)
+    parts: list[_Part] = [trail, listener, service, reception, Tidying(database), health]
     parts += [*counted.parts, *sign_in.parts]
     _add_life(app, database, health, log, changes, parts)
     return app
@@ -194,9 +200,11 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
     return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
 
 
-def _add_routes(app: web.Application, gate: Gate, routes: Routes) -> None:
+def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTrail) -> None:
     for method, path, handler in table(routes):
         guarded = gate.guard(access_to(method, path), rate_to(method, path), handler)
+        if (operation := operation_of(method, path)) is not None:
+            guarded = trail.watch(operation, guarded)
         for answered in ("GET", "HEAD") if method == "GET" else (method,):
             app.router.add_route(answered, path, guarded, expect_handler=server.meet_expectation)
 

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from edge import api_keys
 from edge.access import Access, Public
+from edge.audit import asking
 from edge.authentication import Authentication, token_of
 from edge.authorization import Authorization, Question
 from edge.caller import CALLER, ORGANIZATION, Caller
@@ -96,6 +97,7 @@ class Gate:
             if refusal.kind.status == 401:  # Whoever tries secrets is told so often, and no more.
                 await self._limits.admit_visitor(request, "sign_in")
             raise
+        asking.current().actor = caller
         request[ACTOR] = caller.id
         await self._limits.admit_caller(request, rate, caller)
         if access.scope not in caller.scopes:
@@ -117,7 +119,7 @@ class Gate:
                 raise ProblemError("organization_not_found")
         elif access.on == "platform":
             await self._check(caller, access, PLATFORM)
-        request[CALLER] = caller
+        request[CALLER] = asking.current().actor = caller
 
     async def _caller(self, request: web.Request) -> Caller:
         token = token_of(request)

@@ -41,6 +41,16 @@ STRIPE_SIGNATURE_FAILURES: Final = Counter(
 OUTBOX_AGE_SECONDS: Final = Gauge(
     "amply_edge_outbox_oldest_age_seconds", "How long the oldest message has waited."
 )
+AUDIT_LOST: Final = Counter(
+    "amply_edge_audit_lost_total",
+    "Audit rows of denials and reads that were lost, by why.",
+    ["reason"],
+)
+AUDIT_LATE: Final = Counter(
+    "amply_edge_audit_late_total",
+    "Writes that left no audit row in their transaction, and got one afterwards.",
+    ["operation"],
+)
 WAITING: Final = Gauge("amply_edge_waiting_requests", "Requests that wait for a change.")
 CONNECTIONS: Final = Gauge("amply_edge_connections", "Open connections.")
 CONNECTIONS_ENDED: Final = Counter(

@@ -35,6 +35,9 @@ class Operation:
     #: How it is counted (`edge/limits/policies.py`), where that does not follow from its path.
     counted_as: Rate | None = None
 
+    #: Each read is noted in the audit log, with whom or what it was about.
+    reads_personal_data: bool = False
+
     @property
     def rate(self) -> Rate:
         """How it is counted."""

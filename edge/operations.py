@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from edge.access import PUBLIC, Access
 from edge.accounts.operations import ACCOUNTS
+from edge.audit.operations import AUDIT
 from edge.census.models import CensusProof
 from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
 from edge.events.operations import EVENTS
@@ -194,6 +195,7 @@ OPERATIONS: Final = (
     *EVENTS,
     *RECONCILIATION,
     *SESSIONS,
+    *AUDIT,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

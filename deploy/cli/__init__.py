@@ -3,6 +3,7 @@
 import typer
 
 from deploy.cli.accounts import accounts
+from deploy.cli.auditing import audit
 from deploy.cli.donations import donate, import_gifts
 from deploy.cli.erasing import erase
 from deploy.cli.exports import export
@@ -44,6 +45,7 @@ ledger.command("check")(check)
 ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
+app.add_typer(audit, name="audit")
 app.add_typer(payouts, name="payouts")
 sandbox.command("trigger", epilog=scenarios_help())(trigger)
 app.add_typer(sandbox, name="sandbox")

@@ -13,6 +13,7 @@ from contracts.accounts import AccountAction, AccountRequested
 from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
 from edge.accounts import decisions, store
+from edge.audit import writing as audit
 from edge.authorization import Authorization
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -76,6 +77,10 @@ class AccountService:
         async with self._database.transaction(sorted(scope)) as connection:
             row = (*key, submission.fingerprint, request, sender.id, b"")
             if await requests.claim(connection, [row]):
+                asked = {"action": submission.action, "country": submission.country}
+                await audit.write(
+                    connection, request, organization=submission.organization.id, after=asked
+                )
                 await outbox.queue(connection, [record])
                 return request, False
             earlier = await requests.find_request(connection, key)

@@ -15,6 +15,7 @@ import orjson
 
 from contracts.donations import SealedDonor
 from contracts.identifiers import random_id, type_id
+from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.donations import decisions, store
 from edge.donations.decisions import Gift
@@ -28,6 +29,7 @@ from topics.outbox import AnyConnection
 from topics.registry import DONATIONS_REQUESTED
 
 ROUTE: Final = "POST /v1/donations"
+ACTION: Final = "createDonation"
 _SENDER: Final = "edge"
 _ANSWER: Final = "idempotency-answer"
 
@@ -96,6 +98,8 @@ class Acceptance:
                 )
                 for gift in gifts
             ]
+            made = [(gift.caller, gift.organization.id, gift.donation) for gift in gifts]
+            await audit.write_gifts(connection, ACTION, made)
             await outbox.queue(connection, records)
             failpoints.reach("edge.before_commit")
         failpoints.reach("edge.committed")
@@ -118,6 +122,7 @@ class Acceptance:
         async with self._database.transaction(sorted({key[0], organization})) as connection:
             if not await store.claim(connection, [row]):
                 return await self._earlier(connection, key, fingerprint)
+            await audit.write(connection, donation, organization=organization)
             await outbox.queue(connection, [record])
         return Accepted(donation, answer, is_replay=False)
 

@@ -9,6 +9,7 @@ from typing import Final
 from contracts.identifiers import random_id
 from contracts.money import STANDARD
 from edge import metrics
+from edge.audit import asking
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.directory.directory import Directory
@@ -127,6 +128,7 @@ class DonationService:
                 self._running.discard(key)
         if isinstance(result, ProblemError):
             raise result
+        asking.current().has_written = True  # With the others of its batch.
         return result
 
     async def _prepare(self, submission: Submission) -> Accepting:

@@ -19,7 +19,7 @@ class Clients:
         """Who asks; None where nobody can tell, and for those who are exempt."""
         if not self._is_known:
             return None
-        client = self._client_of(request)
+        client = self.client_of(request)
         if client is None or addresses.is_exempt(client, self._limits.exempt):
             return None
         return client
@@ -32,12 +32,13 @@ class Clients:
         """ProblemError 403 for addresses that the operators deny."""
         if not self._limits.denied:
             return
-        client = self._client_of(request)
+        client = self.client_of(request)
         if client is not None and addresses.is_exempt(client, self._limits.denied):
             metrics.LIMITED.labels("denied").inc()
             raise ProblemError("address_denied")
 
-    def _client_of(self, request: web.Request) -> str | None:
+    def client_of(self, request: web.Request) -> str | None:
+        """Where a request came from, as far as anybody can be believed."""
         trusted = self._limits.trusted_proxies
         forwarded = request.headers.getall("X-Forwarded-For", []) if trusted else []
         return addresses.client_of(request.remote, forwarded, trusted)

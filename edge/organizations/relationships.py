@@ -13,8 +13,8 @@ EVERYBODY: Final = ("user:*", "api_key:*", "collector:*", "visitor:*")
 SCOPES: Final[dict[str, str | None]] = {
     "access:read": "scope_access_read",
     "accounts:read": "scope_account_read",
-    "accounts:write": "scope_account_manage",
     "audit:read": "scope_audit_read",
+    "accounts:write": "scope_account_manage",
     "bookings:read": "scope_booking_read",
     "bookings:write": "scope_booking_record",
     "campaigns:read": "scope_campaign_read",

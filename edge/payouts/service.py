@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from asyncpg import Record
 
+from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.listing import cursor_of, listing, parts_of
@@ -102,6 +103,10 @@ class PayoutBooks:
             known = await store.settings(connection, organization)
             wanted = pages.changed(dict(known) if known else pages.DEFAULTS, change)
             await store.set_settings(connection, organization, wanted)
+            before = dict(known) if known else None
+            await audit.write(
+                connection, organization, organization=organization, before=before, after=wanted
+            )
         return await self.settings(organization)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from asyncpg import Record
 
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -92,5 +93,6 @@ class Receipts:
                 if wrapped is not None:
                     data_key = self._key_ring.unwrap(wrapped, row["profile"])
                     sealed = base64.b64decode(row["ciphertext"], validate=True)
+                    audit.personal_read(row["profile"])
                     openings["donor"] = keys.decrypt(data_key, sealed, row["profile"].encode())
         return openings

@@ -9,6 +9,7 @@ from typing import Any, Final
 from contracts.identifiers import parse_type_id, random_id, type_id
 from contracts.message import Envelope
 from contracts.refunds import RefundRequested
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -174,6 +175,8 @@ async def _accept(
             requested_by=caller.id,
         ),
     )
+    asked = {"donation": submission.donation, **body.model_dump(mode="json")}
+    await audit.write(connection, refund, organization=organization, after=asked)
     await outbox.queue(connection, [outbox.prepare(_SENDER, REFUNDS_REQUESTED, message)])
     return requested(row)
 

@@ -12,9 +12,11 @@ from aiohttp import web
 
 from edge.access import PUBLIC, Access, Public
 from edge.limits.policies import Rate, rate_of
+from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
+from edge.routes.audit import AuditRoutes
 from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
@@ -65,6 +67,11 @@ def rate_to(method: str, path: str) -> Rate:
     return _OPERATIONS[method, path.replace(":.*}", "}")].rate
 
 
+def operation_of(method: str, path: str) -> Operation | None:
+    """What a route does; None for what no document describes."""
+    return _OPERATIONS.get((method, path.replace(":.*}", "}")))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
     """Every handler there is, by subject."""
@@ -72,6 +79,7 @@ class Routes:
     accounts: AccountRoutes
     affairs: Affairs
     authentication: AuthenticationRoutes
+    audit: AuditRoutes
     connect_pages: ConnectRoutes
     donations: DonationRoutes
     refunds: RefundRoutes
@@ -146,6 +154,8 @@ def _of_the_ledger(routes: Routes) -> tuple[Row, ...]:
         ("PATCH", f"{_MEMBER}/payout-settings", routes.payouts.change_settings),
         ("GET", f"{_MEMBER}/reconciliation", routes.reconciliation.show),
         ("GET", f"{_MEMBER}/reconciliation.csv", routes.reconciliation.csv),
+        ("GET", f"{_MEMBER}/audit-log", routes.audit.list),
+        ("GET", f"{_MEMBER}/audit-log/export", routes.audit.export),
         ("GET", "/log/{log}/{path:.*}", routes.log.file),
     )
 

@@ -6,6 +6,7 @@ import pytest
 from deploy.embedded import Addresses
 from deploy.embedded.cache import Cache
 from deploy.login.installation import ensure_provider
+from edge.metrics import AUDIT_LATE
 from tests.edge.browser import Browser
 from tests.edge.deposits import Deposits, one_deposit
 from tests.edge.login import EDGE, Login, provider
@@ -13,6 +14,23 @@ from tests.edge.scribe import Scribe
 from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
 from tests.engines import LoopThread
+
+
+def _late() -> dict[str, float]:
+    return {
+        sample.labels["operation"]: sample.value
+        for sample in next(iter(AUDIT_LATE.collect())).samples
+        if sample.name.endswith("_total")
+    }
+
+
+@pytest.fixture(autouse=True)
+def every_write_is_audited_in_its_transaction() -> Iterator[None]:
+    """Whatever a test writes through the API leaves its audit row with what it wrote."""
+    before = _late()
+    yield
+    late = {name for name, count in _late().items() if count > before.get(name, 0)}
+    assert not late, f"these leave no audit row in their transaction (edge/audit): {late}"
 
 
 @pytest.fixture(scope="module")

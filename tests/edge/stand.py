@@ -135,6 +135,16 @@ class Stand:
         finally:
             await connection.close()
 
+    @asynccontextmanager
+    async def role_connection(self, role: str) -> AsyncIterator[Any]:
+        password = migrate.role_password(SECRET, role)
+        host = self.superuser_dsn.rpartition("@")[2]
+        connection = await asyncpg.connect(f"postgresql://amply_{role}:{password}@{host}")
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def register(self, *, with_permissions: bool = True, **given: Any) -> Registered:
         """A fresh organization, whose permissions SpiceDB knows already.
 
