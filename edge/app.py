@@ -122,9 +122,8 @@ def build_app(settings: Settings) -> web.Application:
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
-        affairs=Affairs(events=EventRoutes(Events(database, changes))),
+        affairs=_affairs(settings, database, changes),
         authentication=sign_in.routes,
-        audit=AuditRoutes(AuditLog(database, key)),
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, counted.gifts, fingerprint_key),
         refunds=RefundRoutes(refunds, fingerprint_key),
@@ -200,6 +199,13 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
     return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
 
 
+def _affairs(settings: Settings, database: Database, changes: Waiters[str]) -> Affairs:
+    return Affairs(
+        audit=AuditRoutes(AuditLog(database, settings.master_key)),
+        events=EventRoutes(Events(database, changes)),
+    )
+
+
 def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTrail) -> None:
     for method, path, handler in table(routes):
         guarded = gate.guard(access_to(method, path), rate_to(method, path), handler)
@@ -249,6 +255,7 @@ def _add_life(
             await part.close()
         await database.close()
 
+    app.on_response_prepare.append(server.prepare_headers)
     app.on_startup.append(start)
     app.on_shutdown.append(drain)
     app.on_cleanup.append(stop)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
+from edge.routes.audit import AuditRoutes
 from edge.routes.events import EventRoutes
+
+_MEMBER: Final = "/v1/organizations/{organization}"
 
 Row = tuple[str, str, Callable[[web.Request], Any]]
 
@@ -15,8 +18,13 @@ Row = tuple[str, str, Callable[[web.Request], Any]]
 class Affairs:
     """Handlers by subject."""
 
+    audit: AuditRoutes
     events: EventRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
-        return (("GET", "/v1/events", self.events.list),)
+        return (
+            ("GET", "/v1/events", self.events.list),
+            ("GET", f"{_MEMBER}/audit-log", self.audit.list),
+            ("GET", f"{_MEMBER}/audit-log/export", self.audit.export),
+        )

@@ -16,7 +16,6 @@ from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
 from edge.routes.affairs import Affairs
-from edge.routes.audit import AuditRoutes
 from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
@@ -79,7 +78,6 @@ class Routes:
     accounts: AccountRoutes
     affairs: Affairs
     authentication: AuthenticationRoutes
-    audit: AuditRoutes
     connect_pages: ConnectRoutes
     donations: DonationRoutes
     refunds: RefundRoutes
@@ -154,8 +152,6 @@ def _of_the_ledger(routes: Routes) -> tuple[Row, ...]:
         ("PATCH", f"{_MEMBER}/payout-settings", routes.payouts.change_settings),
         ("GET", f"{_MEMBER}/reconciliation", routes.reconciliation.show),
         ("GET", f"{_MEMBER}/reconciliation.csv", routes.reconciliation.csv),
-        ("GET", f"{_MEMBER}/audit-log", routes.audit.list),
-        ("GET", f"{_MEMBER}/audit-log/export", routes.audit.export),
         ("GET", "/log/{log}/{path:.*}", routes.log.file),
     )
 

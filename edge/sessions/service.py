@@ -14,6 +14,9 @@ import orjson
 import structlog
 
 from contracts.identifiers import random_id, type_id
+from edge.audit import asking
+from edge.audit import writing as audit
+from edge.audit.asking import Asking, Somebody
 from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.people.models import Person, Profile
@@ -31,6 +34,7 @@ _SEALING: Final = "login-under-way"
 _AGENT_MAX: Final = 200
 _SHOWN_MAX: Final = 100
 _CODE_MAX: Final = 2_048
+_SIGN_IN: Final = "signIn"
 _log = structlog.get_logger()
 
 
@@ -149,7 +153,11 @@ class Sessions:
         """End one session of the person, or all: at once. The ids of those that were theirs."""
         async with self._database.transaction([]) as connection:
             await set_scope(connection, person)
-            return await store.revoke(connection, person, session, datetime.now(UTC))
+            ended = await store.revoke(connection, person, session, datetime.now(UTC))
+            for one in ended:
+                await audit.write(connection, one)
+            asking.current().has_written = True  # Nothing was theirs: nothing was written.
+            return ended
 
     async def provider_logout(self) -> str | None:
         """Where the person can leave the provider too; None where it has no such page."""
@@ -192,6 +200,8 @@ class Sessions:
                 connection, person.id, now - decisions.KEPT_AFTER_END, decisions.IDLE_MAX
             )
             await store.add(connection, session, self._hash(secret))
+            with asking.asking(Asking(Somebody("person", person.id), _SIGN_IN)):
+                await audit.write(connection, session.id)
         return secret
 
     def _agent(self, person: Person | None, session: StoredSession) -> str | None:
