@@ -13,12 +13,13 @@ from edge.accounts.service import AccountService
 from edge.audit.service import AuditLog
 from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
-from edge.authorization import Authorization, SpiceDB
+from edge.authorization import Authorization
 from edge.census.service import Censuses
 from edge.clock import BusinessClock
 from edge.database.listener import Listener
 from edge.database.pool import Database
 from edge.directory.directory import Directory
+from edge.directory.tokens import Tokens
 from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
@@ -69,6 +70,7 @@ from edge.sessions.authentication import PersonAuthentication
 from edge.sessions.cookies import Cookies
 from edge.sessions.service import Sessions
 from edge.settings import Settings
+from edge.spicedb import SpiceDB
 from edge.tokens.exchange import Exchange
 from edge.tokens.http import Http
 from edge.tokens.provider import Provider
@@ -91,9 +93,11 @@ def build_app(settings: Settings) -> web.Application:
     database = Database(settings.postgres)
     directory = Directory(database)
     changes: Waiters[str] = Waiters()
-    listener = _listener(settings, directory, changes)
     spicedb = SpiceDB(settings.spicedb, settings.spicedb_token)
-    authorization = Authorization(spicedb.ask, time.monotonic)
+    tokens = Tokens(database)
+    authorization = Authorization(spicedb, time.monotonic, tokens.of)
+    tokens.on_change = authorization.forget
+    listener = _listener(settings, directory, tokens, changes)
     authentication = Authentication(directory, derive(key, api_keys.PURPOSE), settings.environment)
     health = Health(database, listener, spicedb, settings.outbox_age_s_max)
     log = PublishedLog(settings.public, settings.log_origin)
@@ -215,10 +219,13 @@ def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTr
             app.router.add_route(answered, path, guarded, expect_handler=server.meet_expectation)
 
 
-def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -> Listener:
+def _listener(
+    settings: Settings, directory: Directory, tokens: Tokens, changes: Waiters[str]
+) -> Listener:
     def after_gap(is_listening: bool) -> None:
         directory.forget()
-        directory.is_caching = is_listening
+        tokens.forget()
+        directory.is_caching = tokens.is_caching = is_listening
         changes.wake_all()
 
     channels = {
@@ -227,6 +234,7 @@ def _listener(settings: Settings, directory: Directory, changes: Waiters[str]) -
         "accounts": changes.wake,
         "entries": changes.wake,
         "events": changes.wake,
+        "permissions": tokens.hear,
     }
     return Listener(settings.postgres, channels, on_gap=after_gap)
 

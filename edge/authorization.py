@@ -1,62 +1,74 @@
 """Who may do what: SpiceDB decides, deny by default.
 
-A decision serves for 5 seconds; a refusal for 1, and only after SpiceDB looked at its newest data,
-so that a permission just given works at once. While SpiceDB is away a decision up to 60 seconds old
-may still let a gift in; nothing else may use one.
+A decision serves for 2 seconds, a refusal for 1, and neither after a change of the organization's
+relationships was heard: then SpiceDB must have seen that change. Where money or rights move no
+decision is remembered at all. While SpiceDB is away a decision up to 60 seconds old may still let a
+gift in; nothing else may use one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-import grpc
-from authzed.api.v1 import (
-    AsyncClient,
-    CheckPermissionRequest,
-    CheckPermissionResponse,
-    Consistency,
-    ObjectReference,
-    SubjectReference,
-)
+from typing import Final, Protocol
 
 from edge.errors import ProblemError
-from topics.connections.spicedb import credentials
+from edge.spicedb import NEWEST, AsOf, Question, UnreachableError
 
-ALLOWED_S_MAX: Final = 5.0
+__all__ = ["Authorization", "Question"]
+
+ALLOWED_S_MAX: Final = 2.0
 #: From this age on it is renewed in the background, so that a busy key never waits for SpiceDB.
-RENEW_FROM_S: Final = 2.5
+RENEW_FROM_S: Final = 1.0
 DENIED_S_MAX: Final = 1.0
 STALE_S_MAX: Final = 60.0
-DEADLINE_S: Final = 2.0
 _DECISIONS_MAX: Final = 10_000
 _RETRY_AFTER: Final = {"Retry-After": "2"}
+#: What is no organization itself is about any of them.
+_ELSEWHERE: Final = ""
+
+
+class Asker(Protocol):
+    """What `SpiceDB` answers."""
+
+    async def ask(self, question: Question, as_of: AsOf) -> bool:
+        """One check."""
+        ...
+
+    async def ask_many(self, questions: Sequence[Question], as_of: AsOf) -> list[bool]:
+        """Many, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """May `subject` (`api_key:key_…`) do `permission` on `resource` (`organization:org_…`)?"""
-
-    resource: str
-    permission: str
-    subject: str
-
-
-Ask = Callable[[Question, bool], Awaitable[bool]]
-
-
-class UnreachableError(Exception):
-    """SpiceDB gave no answer in time."""
+class _Decision:
+    is_allowed: bool
+    decided_at: float
+    changes: int
 
 
 class Authorization:
-    """Decisions with a short memory; at most one question of a kind is under way."""
+    """Decisions with a short memory; at most one question of a kind is under way.
 
-    def __init__(self, ask: Ask, clock: Callable[[], float]) -> None:
-        self._ask = ask
+    `token_of` is the ZedToken of an organization's newest relationships, as far as it is known.
+    """
+
+    def __init__(
+        self,
+        spicedb: Asker,
+        clock: Callable[[], float],
+        token_of: Callable[[str], Awaitable[str | None]],
+    ) -> None:
+        self._spicedb = spicedb
         self._clock = clock
-        self._decisions: dict[Question, tuple[bool, float]] = {}
-        self._asking: dict[Question, asyncio.Task[bool]] = {}
+        self._token_of = token_of
+        self._decisions: dict[Question, _Decision] = {}
+        self._changes: dict[str, int] = {}
+        self._asking: dict[tuple[Question, int], asyncio.Task[bool]] = {}
+
+    def forget(self, organization: str) -> None:
+        """The organization's relationships changed: what was decided before counts no more."""
+        for about in (f"organization:{organization}", _ELSEWHERE):
+            self._changes[about] = self._changes.get(about, 0) + 1
 
     async def require(
         self,
@@ -79,77 +91,101 @@ class Authorization:
         """
         if is_fresh:
             try:
-                return await self._ask(question, True)
+                return await self._spicedb.ask(question, NEWEST)
             except UnreachableError as error:
-                raise ProblemError("permissions_unavailable", headers=_RETRY_AFTER) from error
-        known = self._decisions.get(question)
-        if known is not None:
-            allowed, decided_at = known
-            age_s = self._clock() - decided_at
-            if age_s < (ALLOWED_S_MAX if allowed else DENIED_S_MAX):
-                if allowed and age_s > RENEW_FROM_S:
-                    _ = self._renew(question)  # Nobody waits for it.
-                return allowed
+                raise _unavailable() from error
+        known = self._known(question)
+        if known is not None and self._serves(known):
+            if known.is_allowed and self._clock() - known.decided_at > RENEW_FROM_S:
+                _ = self._renew(question)  # Nobody waits for it.
+            return known.is_allowed
         try:
-            return await self._decide(question)
+            return await asyncio.shield(self._renew(question))
         except UnreachableError as error:
-            allowed, decided_at = known or (False, 0.0)
-            if may_be_stale and allowed and self._clock() - decided_at < STALE_S_MAX:
-                return True
-            raise ProblemError("permissions_unavailable", headers=_RETRY_AFTER) from error
+            if may_be_stale and known is not None and known.is_allowed:
+                age_s = self._clock() - known.decided_at
+                if age_s < STALE_S_MAX:
+                    return True
+            raise _unavailable() from error
 
-    async def _decide(self, question: Question) -> bool:
-        return await asyncio.shield(self._renew(question))
+    async def are_allowed(self, questions: Sequence[Question]) -> list[bool]:
+        """The decisions, asked for together; ProblemError 503 while SpiceDB is away."""
+        decided: dict[Question, bool] = {}
+        for question in questions:
+            known = self._known(question)
+            if known is not None and self._serves(known):
+                decided[question] = known.is_allowed
+        by_subject: dict[str, list[Question]] = {}
+        for question in dict.fromkeys(questions):
+            if question not in decided:
+                by_subject.setdefault(_about(question), []).append(question)
+        try:
+            for about, unknown in by_subject.items():
+                decided |= await self._decide_together(about, unknown)
+        except UnreachableError as error:
+            raise _unavailable() from error
+        return [decided[question] for question in questions]
+
+    async def as_of(self, resource: str) -> AsOf:
+        """How new data must be to show all that was heard about the resource."""
+        organization = resource.removeprefix("organization:")
+        return AsOf(await self._token_of(organization if organization != resource else _ELSEWHERE))
+
+    async def _decide_together(self, about: str, unknown: list[Question]) -> dict[Question, bool]:
+        asked_at, changes = self._clock(), self._changes.get(about, 0)
+        said = await self._spicedb.ask_many(unknown, await self.as_of(unknown[0].resource))
+        decided = dict(zip(unknown, said, strict=True))
+        refused = [question for question, allowed in decided.items() if not allowed]
+        if refused:
+            again = await self._spicedb.ask_many(refused, NEWEST)
+            decided |= dict(zip(refused, again, strict=True))
+        for question, allowed in decided.items():
+            self._remember(question, _Decision(allowed, asked_at, changes))
+        return decided
+
+    def _known(self, question: Question) -> _Decision | None:
+        known = self._decisions.get(question)
+        if known is None or known.changes != self._changes.get(_about(question), 0):
+            return None
+        return known
+
+    def _serves(self, known: _Decision) -> bool:
+        age_s = self._clock() - known.decided_at
+        return age_s < (ALLOWED_S_MAX if known.is_allowed else DENIED_S_MAX)
 
     def _renew(self, question: Question) -> asyncio.Task[bool]:
-        task = self._asking.get(question)
+        key = question, self._changes.get(_about(question), 0)
+        task = self._asking.get(key)
         if task is None:
-            task = asyncio.create_task(self._ask_and_remember(question))
-            self._asking[question] = task
-            task.add_done_callback(lambda done: self._settle(question, done))
+            task = asyncio.create_task(self._ask_and_remember(*key))
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._settle(key, done))
         return task
 
-    def _settle(self, question: Question, done: asyncio.Task[bool]) -> None:
-        del self._asking[question]
+    def _settle(self, key: tuple[Question, int], done: asyncio.Task[bool]) -> None:
+        del self._asking[key]
         if not done.cancelled():
             done.exception()  # Whoever waits gets it; a renewal that nobody awaits may fail.
 
-    async def _ask_and_remember(self, question: Question) -> bool:
+    async def _ask_and_remember(self, question: Question, changes: int) -> bool:
         asked_at = self._clock()
-        allowed = await self._ask(question, False) or await self._ask(question, True)
-        if len(self._decisions) >= _DECISIONS_MAX:
-            self._decisions.clear()
-        self._decisions[question] = (allowed, asked_at)
+        allowed = await self._spicedb.ask(question, await self.as_of(question.resource))
+        # A refusal looks at the newest data, so that a permission just given works at once.
+        allowed = allowed or await self._spicedb.ask(question, NEWEST)
+        self._remember(question, _Decision(allowed, asked_at, changes))
         return allowed
 
-
-class SpiceDB:
-    """The client of one SpiceDB. Make it in the running loop."""
-
-    def __init__(self, address: str, token: str) -> None:
-        self._client: Any = AsyncClient(*credentials(address, token))
-
-    async def ask(self, question: Question, is_fresh: bool) -> bool:
-        """One check; `is_fresh` reads the newest data instead of a snapshot some seconds old."""
-        request = CheckPermissionRequest(
-            resource=_object(question.resource),
-            permission=question.permission,
-            subject=SubjectReference(object=_object(question.subject)),
-            consistency=(
-                Consistency(fully_consistent=True)
-                if is_fresh
-                else Consistency(minimize_latency=True)
-            ),
-        )
-        try:
-            response = await self._client.CheckPermission(request, timeout=DEADLINE_S)
-        except grpc.RpcError as error:
-            raise UnreachableError(str(error.code())) from error
-        return bool(
-            response.permissionship == CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION
-        )
+    def _remember(self, question: Question, decision: _Decision) -> None:
+        if len(self._decisions) >= _DECISIONS_MAX:
+            self._decisions.clear()
+        self._decisions[question] = decision
 
 
-def _object(text: str) -> ObjectReference:
-    kind, _, identifier = text.partition(":")
-    return ObjectReference(object_type=kind, object_id=identifier)
+def _about(question: Question) -> str:
+    """Whose changes make a decision old."""
+    resource = question.resource
+    return resource if resource.startswith("organization:") else _ELSEWHERE
+
+
+def _unavailable() -> ProblemError:
+    return ProblemError("permissions_unavailable", headers=_RETRY_AFTER)

@@ -8,10 +8,10 @@ from typing import Final
 import structlog
 
 from edge import metrics
-from edge.authorization import Question, SpiceDB, UnreachableError
 from edge.database.listener import Listener
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.spicedb import Question, SpiceDB, UnreachableError
 
 _LOOK_EVERY_S: Final = 1.0
 _PROBE: Final = Question("organization:probe", "create_donation_by_api", "api_key:probe")
@@ -59,7 +59,7 @@ class Health:
 
     async def _asks(self) -> bool:
         try:
-            await self._spicedb.ask(_PROBE, False)
+            await self._spicedb.ask(_PROBE)
         except UnreachableError:
             return False
         return True

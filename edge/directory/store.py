@@ -35,6 +35,7 @@ API_KEY_BY_HASH: Final = """
     SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
     FROM edge.api_keys WHERE secret_hash = $1
 """
+FRESHNESS: Final = "SELECT zed_token FROM read.permission_tokens WHERE organization = $1"
 
 
 async def organization(connection: AnyConnection, query: str, value: str) -> Organization | None:
@@ -62,3 +63,9 @@ async def api_key(connection: AnyConnection, secret_hash: bytes) -> ApiKey | Non
     columns: dict[str, Any] = dict(row)
     columns["scopes"] = frozenset(columns["scopes"])
     return ApiKey(**columns)
+
+
+async def zed_token(connection: AnyConnection, organization: str) -> str | None:
+    """The token of the organization's newest relationships; None before its first."""
+    token: str | None = await connection.fetchval(FRESHNESS, organization)
+    return token

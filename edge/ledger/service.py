@@ -5,7 +5,6 @@ of its funds; which entries that comes to is decided by `ledger/visibility.py`, 
 relationship for each entry.
 """
 
-import asyncio
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, Final
@@ -21,7 +20,6 @@ from ledger.visibility import Reader, Role
 
 SCOPE: Final = "ledger:read"
 INTERNAL_SCOPE: Final = "ledger:read_internal"
-_QUESTIONS_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +67,17 @@ class MemberLedger:
     async def _rights(self, caller: Caller, organization: str) -> _Rights:
         if INTERNAL_SCOPE not in caller.scopes:
             return _Rights(Role.PUBLIC)
-        if await self._may_see_behind(caller, f"organization:{organization}"):
+        of_all = _to_look_behind(caller, f"organization:{organization}")
+        if await self._authorization.is_allowed(of_all):
             return _Rights(Role.MEMBER)
         async with self._database.transaction([organization]) as connection:
             funds = await store.funds(connection, organization)
-        permitted: set[str] = set()
-        for start in range(0, len(funds), _QUESTIONS_AT_ONCE):
-            asked = funds[start : start + _QUESTIONS_AT_ONCE]
-            answers = [self._may_see_behind(caller, f"fund:{fund}") for fund in asked]
-            permitted.update(compress(asked, await asyncio.gather(*answers)))
-        return _Rights(Role.MEMBER, frozenset(permitted)) if permitted else _Rights(Role.PUBLIC)
-
-    async def _may_see_behind(self, caller: Caller, resource: str) -> bool:
-        return await self._authorization.is_allowed(
-            Question(resource, "view_internal_ledger", caller.subject)
+        answers = await self._authorization.are_allowed(
+            [_to_look_behind(caller, f"fund:{fund}") for fund in funds]
         )
+        permitted = frozenset(compress(funds, answers))
+        return _Rights(Role.MEMBER, permitted) if permitted else _Rights(Role.PUBLIC)
+
+
+def _to_look_behind(caller: Caller, resource: str) -> Question:
+    return Question(resource, "view_internal_ledger", caller.subject)

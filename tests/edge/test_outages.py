@@ -145,7 +145,7 @@ async def test_the_edge_starts_before_postgresql(stand: Stand, postgres: tuple[P
 
 
 async def test_spicedb_goes(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Every decision is past its five seconds at once.
+    # Every decision is past its two seconds at once.
     monkeypatch.setattr(authorization, "ALLOWED_S_MAX", 0.0)
     known, unknown = await stand.register(), await stand.register()
     rows = await stand.fetch("SELECT slug FROM edge.organizations WHERE id = $1", known.id)

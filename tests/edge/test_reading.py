@@ -223,6 +223,7 @@ async def test_a_receipt_is_refused_until_a_checkpoint_covers_it_and_verifies_th
     secret, identifier = await another_key(
         stand, registered.id, "donations:read", "donors:read", is_told=False
     )
+    await allow(stand, registered.id, "scope_donation_read", identifier)
     assert opened(await receipt(secret=secret)) == {"money", "details"}
     await allow(stand, registered.id, "scope_donor_read", identifier)
 
