@@ -8,9 +8,8 @@ from typing import Protocol
 from aiohttp import web
 
 from contracts import connect
-from edge import api_keys, idempotency, server
+from edge import affairs, api_keys, idempotency, server
 from edge.accounts.service import AccountService
-from edge.audit.service import AuditLog
 from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
 from edge.authorization import Authorization
@@ -24,7 +23,6 @@ from edge.donations.acceptance import Acceptance
 from edge.donations.service import DonationService
 from edge.donations.status import Donations
 from edge.donations.steps import Steps
-from edge.events.service import Events
 from edge.exports.service import Exports
 from edge.forwarding import requiring_https
 from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
@@ -46,14 +44,11 @@ from edge.receipts.service import Receipts
 from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
-from edge.routes.affairs import Affairs
-from edge.routes.audit import AuditRoutes
 from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
 from edge.routes.donations import DonationRoutes
-from edge.routes.events import EventRoutes
 from edge.routes.exports import ExportRoutes
 from edge.routes.health import HealthRoutes
 from edge.routes.ledger import LedgerRoutes
@@ -126,7 +121,7 @@ def build_app(settings: Settings) -> web.Application:
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
-        affairs=_affairs(settings, database, changes),
+        affairs=affairs.build(members, public, changes, clock, key),
         authentication=sign_in.routes,
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, counted.gifts, fingerprint_key),
@@ -201,13 +196,6 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
         step_up_age_max=STEP_UP_AGE_MAX,
     )
     return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
-
-
-def _affairs(settings: Settings, database: Database, changes: Waiters[str]) -> Affairs:
-    return Affairs(
-        audit=AuditRoutes(AuditLog(database, settings.master_key)),
-        events=EventRoutes(Events(database, changes)),
-    )
 
 
 def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTrail) -> None:

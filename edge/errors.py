@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.limits.problems import PROBLEMS as _OF_LIMITS
 from edge.problem_kind import ProblemKind
+from edge.problems_of_affairs import PROBLEMS_OF_AFFAIRS
 from edge.sessions.problems import PROBLEMS as _OF_PEOPLE
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -17,6 +18,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 PROBLEMS: Final[dict[str, ProblemKind]] = {
     **_OF_LIMITS,
     **_OF_PEOPLE,
+    **PROBLEMS_OF_AFFAIRS,
     "malformed_request": ProblemKind(400, "Not valid HTTP", "Send HTTP/1.1 as RFC 9112 has it."),
     "malformed_json": ProblemKind(400, "Not valid JSON", "Send one JSON object in UTF-8."),
     "idempotency_key_missing": ProblemKind(
@@ -66,9 +68,6 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     ),
     "refund_not_found": ProblemKind(
         404, "No such refund", "Use the address that the 202 answer gave, with the same key."
-    ),
-    "payout_not_found": ProblemKind(
-        404, "No such payout", "Give the `po_…` id of one of the organization's payouts."
     ),
     "organization_not_found": ProblemKind(
         404, "No such public organization", "Check the organization's short name."
@@ -135,18 +134,8 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "not_yet_covered": ProblemKind(
         409, "No checkpoint covers the gift yet", "Try again shortly, or send `Prefer: wait=10`."
     ),
-    "payout_not_split": ProblemKind(
-        409,
-        "The payout waits for movements that are not booked yet",
-        "Ask again later; the payout's `waiting` tells since when.",
-    ),
     "no_receipt": ProblemKind(
         409, "There is no receipt", "The gift was not paid; try again, or make a new one."
-    ),
-    "cursor_expired": ProblemKind(
-        410,
-        "What came after the cursor is not kept any more",
-        "Read again without a cursor; events are kept 30 days.",
     ),
     "link_expired": ProblemKind(
         410, "The link is too old", "Ask the organization's people for a new link."

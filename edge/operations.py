@@ -5,10 +5,12 @@ from typing import Any, Final
 from edge.access import PUBLIC, Access
 from edge.accounts.operations import ACCOUNTS
 from edge.audit.operations import AUDIT
+from edge.campaigns.operations import CAMPAIGNS
 from edge.census.models import CensusProof
 from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
 from edge.events.operations import EVENTS
 from edge.exports.operations import EXPORTS
+from edge.funds.operations import FUNDS
 from edge.ledger.operations import LEDGER
 from edge.operation import ALWAYS as _ALWAYS
 from edge.operation import SLUG as _SLUG
@@ -16,6 +18,7 @@ from edge.operation import WITH_KEY as _WITH_KEY
 from edge.operation import Operation
 from edge.operation import parameter as _parameter
 from edge.payouts.operations import PAYOUTS
+from edge.projects.operations import PROJECTS
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
@@ -95,6 +98,7 @@ OPERATIONS: Final = (
             "query_not_accepted",
             "organization_unknown",
             "fund_unknown",
+            "campaign_not_active",
             "currency_not_accepted",
             "currency_not_supported",
             "amount_not_chargeable",
@@ -193,6 +197,9 @@ OPERATIONS: Final = (
     *EXPORTS,
     *PAYOUTS,
     *EVENTS,
+    *FUNDS,
+    *PROJECTS,
+    *CAMPAIGNS,
     *RECONCILIATION,
     *SESSIONS,
     *AUDIT,

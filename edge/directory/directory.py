@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from edge.database.pool import Database
 from edge.directory import store
-from edge.directory.records import ApiKey, Fund, Organization
+from edge.directory.records import ApiKey, Campaign, Fund, Organization
 from topics.outbox import AnyConnection
 
 Record = TypeVar("Record")
@@ -81,6 +81,13 @@ class Directory:
         """What its keys may do more or less often than others', by rate; mostly nothing."""
         return await self._find(
             ("rates", organization), lambda connection: store.rate_limits(connection, organization)
+        )
+
+    async def campaign(self, organization: str, campaign: str) -> Campaign | None:
+        """A campaign of the organization by its id."""
+        return await self._find(
+            ("campaign", organization, campaign),
+            lambda connection: store.campaign(connection, organization, campaign),
         )
 
     async def _find(

@@ -38,6 +38,18 @@ class Fund:
 
 
 @dataclass(frozen=True, slots=True)
+class Campaign:
+    """As far as a gift needs it: whether it may be named, and where it goes."""
+
+    id: str
+    organization: str
+    status: str
+    fund: str | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as it is stored: `secret_hash` is all that is known of its secret."""
 

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from edge.directory.records import ApiKey, Fund, Organization
+from edge.database.store import set_scope
+from edge.directory.records import ApiKey, Campaign, Fund, Organization
 from topics.outbox import AnyConnection
 
 _ORGANIZATION: Final = """
@@ -31,6 +32,10 @@ FIRST_FUND: Final = """
     LIMIT 1
 """
 RATE_LIMITS: Final = "SELECT rate, most FROM edge.rate_limits WHERE organization = $1"
+CAMPAIGN: Final = """
+    SELECT id, organization, status, fund, starts_at, ends_at FROM edge.campaigns
+    WHERE organization = $1 AND id = $2
+"""
 API_KEY_BY_HASH: Final = """
     SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
     FROM edge.api_keys WHERE secret_hash = $1
@@ -53,6 +58,16 @@ async def fund(connection: AnyConnection, query: str, *values: str) -> Fund | No
 async def rate_limits(connection: AnyConnection, organization: str) -> dict[str, int]:
     """The organization's own limits, by name of the rate."""
     return dict(await connection.fetch(RATE_LIMITS, organization))
+
+
+async def campaign(
+    connection: AnyConnection, organization_: str, identifier: str
+) -> Campaign | None:
+    """A campaign of the organization; it is seen within its tenant scope only."""
+    async with connection.transaction():
+        await set_scope(connection, [organization_])
+        row = await connection.fetchrow(CAMPAIGN, organization_, identifier)
+    return Campaign(**row) if row is not None else None
 
 
 async def api_key(connection: AnyConnection, secret_hash: bytes) -> ApiKey | None:

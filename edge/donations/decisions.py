@@ -131,6 +131,7 @@ def message_of(gift: Gift, donor: SealedDonor | None) -> Envelope[DonationReques
             fund_currency=None
             if gift.fund.currency == gift.request.currency
             else gift.fund.currency,
+            campaign=gift.request.campaign,
             platform_fee_minor=platform_fee(
                 gift.charge_amount_minor,
                 gift.organization.platform_fee_basis_points,
@@ -149,6 +150,7 @@ def answer_of(gift: Gift) -> dict[str, Any]:
         "status": "pending",
         "organization": gift.organization.id,
         "fund": gift.fund.id,
+        "campaign": gift.request.campaign,
         "amount_minor": gift.request.amount_minor,
         "charge_amount_minor": gift.charge_amount_minor,
         "currency": gift.request.currency,

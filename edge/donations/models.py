@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.donations import PaymentMethodId
-from contracts.message import DonationId, EntryId, FundId, OrganizationId
+from contracts.message import CampaignId, DonationId, EntryId, FundId, OrganizationId
 from contracts.money import AmountMinor
 from edge.refunds.models import Aftermath
 
@@ -59,6 +59,9 @@ class DonationRequest(BaseModel):
     fund: Annotated[
         FundId | None,
         Field(description="Default: the organization's fund in this currency, else its first one."),
+    ] = None
+    campaign: Annotated[
+        CampaignId | None, Field(description="An active campaign that the donor was asked by.")
     ] = None
     covers_fee: Annotated[
         bool, Field(description="Charge more, so that the gift is what is left after the fees.")
@@ -152,6 +155,7 @@ class Donation(Aftermath):
     status: Status
     organization: OrganizationId
     fund: FundId
+    campaign: CampaignId | None
     amount_minor: int
     charge_amount_minor: int
     currency: str

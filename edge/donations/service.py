@@ -12,6 +12,7 @@ from edge import metrics
 from edge.audit import asking
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
+from edge.campaigns.decisions import takes_gifts
 from edge.directory.directory import Directory
 from edge.directory.records import Fund, Organization
 from edge.donations.acceptance import ROUTE, Acceptance, Accepted, Accepting, RequestKey
@@ -27,6 +28,7 @@ _ABOUT_STATE: Final = frozenset(
     {
         "account_unavailable",
         "backlog",
+        "campaign_not_active",
         "currency_not_accepted",
         "currency_not_supported",
         "donations_not_accepted",
@@ -156,7 +158,8 @@ class DonationService:
         )
         email = body.donor.email if body.donor else None
         await self._limits.admit(submission.client, organization.id, email)
-        fund = await self._fund(organization, body)
+        wanted_fund = body.fund or await self._fund_of_campaign(organization, body)
+        fund = await self._fund(organization, body.currency, wanted_fund)
         now = datetime.now(UTC)
         is_delayed = visibility_of(organization, fund, body.donor) == "delayed_public"
         business_now = await self._business_now() if is_delayed else now
@@ -169,15 +172,26 @@ class DonationService:
     def _refusal(organization: Organization) -> ProblemError:
         return ProblemError("permission_denied", f"You may not make gifts for {organization.slug}.")
 
-    async def _fund(self, organization: Organization, body: DonationRequest) -> Fund:
-        if body.fund is None:
-            fund = await self._directory.default_fund(organization.id, body.currency)
+    async def _fund_of_campaign(
+        self, organization: Organization, body: DonationRequest
+    ) -> str | None:
+        """Where the campaign's gifts go; ProblemError 422 when it takes none now."""
+        if body.campaign is None:
+            return None
+        campaign = await self._directory.campaign(organization.id, body.campaign)
+        if campaign is None or not takes_gifts(campaign, await self._business_now()):
+            raise ProblemError("campaign_not_active", param="campaign")
+        return campaign.fund
+
+    async def _fund(self, organization: Organization, currency: str, wanted: str | None) -> Fund:
+        if wanted is None:
+            fund = await self._directory.default_fund(organization.id, currency)
             if fund is None or not fund.is_active:
                 fund = await self._directory.first_fund(organization.id)
             if fund is None:
                 raise ProblemError("currency_not_accepted", param="currency")
             return fund
-        fund = await self._directory.fund(organization.id, body.fund)
+        fund = await self._directory.fund(organization.id, wanted)
         if fund is None or not fund.is_active:
             raise ProblemError("fund_unknown", param="fund")
         return fund

@@ -72,7 +72,8 @@ class Donations:
         answer = None
         if stored is not None:
             answer = orjson.loads(self._acceptance.open_answer(donation, stored["answer"]))
-            answer.setdefault("attempt", 1)  # Not in what was answered before it was counted.
+            # Not in what was answered before there were such.
+            answer = {"attempt": 1, "campaign": None} | answer
             if row is None and answer["organization"] != caller.organization:
                 row = await self._collected(answer["organization"], donation)
         if row is not None:
@@ -122,10 +123,11 @@ def resource_of(row: dict[str, Any]) -> dict[str, Any]:
     entry = None
     if row["entry_id"] is not None:
         entry = {name: row[name] for name in ("log", "index", "seq")} | {"id": row["entry_id"]}
-    copied = ("id", "status", "organization", "fund", "amount_minor", "charge_amount_minor")
+    copied = ("id", "status", "organization", "fund", "campaign", "amount_minor")
     return {
         **{name: row[name] for name in copied},
         "object": "donation",
+        "charge_amount_minor": row["charge_amount_minor"],
         "currency": row["currency"],
         "covers_fee": row["covers_fee"],
         "attempt": row["attempt"],

@@ -41,7 +41,8 @@ FIND_ANSWERS: Final = """
     SELECT created_by, answer, route FROM edge.requests WHERE organization = $1 AND donation = $2
 """
 FIND_DONATION: Final = """
-    SELECT id, organization, status, amount_minor, charge_amount_minor, currency, fund, covers_fee,
+    SELECT id, organization, status, amount_minor, charge_amount_minor, currency, fund, campaign,
+        covers_fee,
         failure_code, decline_code, payment_intent, entry_id, log, index, seq, created_at,
         updated_at, attempt, minimum_minor, minimum_currency
     FROM read.donations WHERE organization = $1 AND id = $2

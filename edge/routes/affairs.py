@@ -7,9 +7,17 @@ from typing import Any, Final
 from aiohttp import web
 
 from edge.routes.audit import AuditRoutes
+from edge.routes.campaigns import CampaignRoutes
 from edge.routes.events import EventRoutes
+from edge.routes.funds import FundRoutes
+from edge.routes.projects import ProjectRoutes
 
 _MEMBER: Final = "/v1/organizations/{organization}"
+_FUNDS: Final = f"{_MEMBER}/funds"
+_PROJECTS: Final = f"{_MEMBER}/projects"
+_CAMPAIGNS: Final = f"{_MEMBER}/campaigns"
+_PUBLIC: Final = "/v1/public/organizations/{slug}/campaigns"
+
 
 Row = tuple[str, str, Callable[[web.Request], Any]]
 
@@ -20,6 +28,9 @@ class Affairs:
 
     audit: AuditRoutes
     events: EventRoutes
+    funds: FundRoutes
+    projects: ProjectRoutes
+    campaigns: CampaignRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
@@ -27,4 +38,20 @@ class Affairs:
             ("GET", "/v1/events", self.events.list),
             ("GET", f"{_MEMBER}/audit-log", self.audit.list),
             ("GET", f"{_MEMBER}/audit-log/export", self.audit.export),
+            ("GET", _FUNDS, self.funds.list),
+            ("POST", _FUNDS, self.funds.create),
+            ("GET", f"{_FUNDS}/{{fund}}", self.funds.show),
+            ("PATCH", f"{_FUNDS}/{{fund}}", self.funds.change),
+            ("GET", _PROJECTS, self.projects.list),
+            ("POST", _PROJECTS, self.projects.create),
+            ("GET", f"{_PROJECTS}/{{project}}", self.projects.show),
+            ("PATCH", f"{_PROJECTS}/{{project}}", self.projects.change),
+            ("GET", f"{_PROJECTS}/{{project}}/updates", self.projects.news),
+            ("POST", f"{_PROJECTS}/{{project}}/updates", self.projects.tell),
+            ("GET", _CAMPAIGNS, self.campaigns.list),
+            ("POST", _CAMPAIGNS, self.campaigns.create),
+            ("GET", f"{_CAMPAIGNS}/{{campaign}}", self.campaigns.show),
+            ("PATCH", f"{_CAMPAIGNS}/{{campaign}}", self.campaigns.change),
+            ("GET", _PUBLIC, self.campaigns.public_list),
+            ("GET", f"{_PUBLIC}/{{campaign}}", self.campaigns.public_show),
         )

@@ -10,6 +10,7 @@ from edge.metrics import AUDIT_LATE
 from tests.edge.browser import Browser
 from tests.edge.deposits import Deposits, one_deposit
 from tests.edge.login import EDGE, Login, provider
+from tests.edge.office import Office
 from tests.edge.scribe import Scribe
 from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
@@ -86,3 +87,8 @@ async def open_edge(stand: Stand, login: Login) -> AsyncIterator[Served]:
 async def browser(open_edge: Served) -> AsyncIterator[Browser]:
     async with Browser({EDGE: open_edge.url}) as one:
         yield one
+
+
+@pytest.fixture
+async def office(society: Society, edge: Served) -> Office:
+    return await Office(society, edge).open()

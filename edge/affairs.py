@@ -1,0 +1,43 @@
+"""The composition of an organization's affairs: funds, projects, campaigns, bookings, events."""
+
+from functools import partial
+
+from edge import idempotency
+from edge.audit.service import AuditLog
+from edge.authorization import Authorization
+from edge.campaigns.service import Campaigns
+from edge.clock import BusinessClock
+from edge.database.pool import Database
+from edge.directory.directory import Directory
+from edge.events.service import Events
+from edge.funds.service import Funds
+from edge.projects.service import Projects
+from edge.public.service import PublicLedger
+from edge.routes.affairs import Affairs
+from edge.routes.audit import AuditRoutes
+from edge.routes.campaigns import CampaignRoutes
+from edge.routes.events import EventRoutes
+from edge.routes.funds import FundRoutes
+from edge.routes.projects import ProjectRoutes
+from edge.waiting import Waiters
+from ledger.keys import derive
+
+
+def build(
+    members: tuple[Database, Directory, Authorization],
+    public: PublicLedger,
+    changes: Waiters[str],
+    clock: BusinessClock,
+    master_key: bytes,
+) -> Affairs:
+    """The handlers of affairs."""
+    database, _, authorization = members
+    fingerprint_key = derive(master_key, idempotency.PURPOSE)
+    campaigns = Campaigns(database, partial(clock.moment, database))
+    return Affairs(
+        audit=AuditRoutes(AuditLog(database, master_key)),
+        events=EventRoutes(Events(database, changes)),
+        funds=FundRoutes(Funds(database, authorization), fingerprint_key),
+        projects=ProjectRoutes(Projects(database), fingerprint_key),
+        campaigns=CampaignRoutes(campaigns, public, fingerprint_key),
+    )

@@ -1,0 +1,1 @@
+"""Campaigns: what donors are asked by, and what came of it."""

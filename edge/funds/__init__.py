@@ -1,0 +1,1 @@
+"""Funds: where an organization's money lies, each in one currency for good."""

@@ -1,0 +1,1 @@
+"""Projects: what a fund's money is spent on, and what came of it."""

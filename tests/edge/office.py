@@ -1,0 +1,67 @@
+"""Somebody who keeps an organization's affairs over HTTP."""
+
+import secrets
+from typing import Any
+
+import orjson
+
+from contracts.events import ResourceChanged
+from tests.edge.society import Society
+from tests.edge.stand import Answer, Served
+
+SCOPES = (
+    *("funds:read", "funds:write", "projects:read", "projects:write", "campaigns:read"),
+    *("campaigns:write", "bookings:read", "bookings:write", "transactions:read", "donors:read"),
+    *("donations:read", "donations:write", "events:read"),
+)
+
+
+class Office:
+    """An organization, and a key that may do all of it."""
+
+    def __init__(self, society: Society, edge: Served) -> None:
+        self.society, self.edge = society, edge
+        self.path = f"/v1/organizations/{society.slug}"
+
+    async def open(self) -> "Office":
+        self.key = await self.society.key(*SCOPES)
+        return self
+
+    async def post(self, path: str, body: Any, **how: Any) -> Answer:
+        return await self.ask(
+            "POST", path, body, Idempotency_Key=how.pop("key", None) or secrets.token_hex(8), **how
+        )
+
+    async def patch(self, path: str, change: Any, tag: str | None, **how: Any) -> Answer:
+        headers = {"If_Match": tag} if tag is not None else {}
+        return await self.ask("PATCH", path, change, **headers, **how)
+
+    async def get(self, path: str, **how: Any) -> Answer:
+        return await self.ask("GET", path, None, **how)
+
+    async def ask(self, method: str, path: str, body: Any, **how: Any) -> Answer:
+        headers = {"Authorization": f"Bearer {how.pop('secret', self.key)}"}
+        headers |= {name.replace("_", "-"): value for name, value in how.items()}
+        data = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = body if isinstance(body, bytes) else orjson.dumps(body)
+        where = path if path.startswith("/v1/") else f"{self.path}/{path}"
+        return await self.edge.ask(method, where, data=data, headers=headers)
+
+    async def everything(self, path: str, limit: int = 2) -> list[Any]:
+        """All rows of a list, page by page."""
+        rows, cursor = [], ""
+        while cursor is not None:
+            joint = "&" if "?" in path else "?"
+            more = f"&cursor={cursor}" if cursor else ""
+            page = (await self.get(f"{path}{joint}limit={limit}{more}")).json
+            rows += page["data"]
+            cursor = page["next_cursor"]
+        return rows
+
+    async def told(self) -> list[tuple[str, str]]:
+        """Type and subject of the events that were announced."""
+        rows = await self.society.stand.messages(self.society.id, "resources.changed.v1")
+        bodies = [ResourceChanged.model_validate_json(row["value"]) for row in rows]
+        return [(body.event, body.subject) for body in bodies]
