@@ -128,6 +128,18 @@ def json_response(
     )
 
 
+async def begin(request: web.Request, response: web.StreamResponse) -> bool:
+    """Send the head of an answer that is made while it is sent; False: nothing may follow (HEAD).
+
+    aiohttp would send what is written after it, as the beginning of the next answer.
+    """
+    await response.prepare(request)
+    if request.method != "HEAD":
+        return True
+    await response.write_eof()
+    return False
+
+
 def tagged(request: web.Request, response: web.Response) -> web.Response:
     """The answer with a strong ETag over its bytes, or 304 when the client has it."""
     assert isinstance(response.body, bytes)

@@ -29,14 +29,14 @@ TABLE: Final[Mapping[str, tuple[int, int]]] = {
     "person.write": (60, MINUTE_S),
     "person.initiation": (20, MINUTE_S),
     "person.export": (30, HOUR_S),
-    "person.sign_in": (10, MINUTE_S),
+    "person.sign_in": (20, MINUTE_S),
     "visitor.read": (60, MINUTE_S),
     "visitor.write": (20, MINUTE_S),
     "visitor.initiation": (5, MINUTE_S),
     "visitor.ledger": (30, MINUTE_S),
     "visitor.log": (1200, MINUTE_S),
     "visitor.export": (3, HOUR_S),
-    "visitor.sign_in": (10, MINUTE_S),
+    "visitor.sign_in": (20, MINUTE_S),
     "visitor.widget": (300, MINUTE_S),
 }
 #: What an organization may have more or less of than others: rates of its keys.
@@ -76,6 +76,8 @@ def rate_of(method: str, path: str) -> Rate:
     """The rate of a route that states none itself."""
     if path.startswith(("/v1/webhooks/stripe", "/livez", "/readyz", "/metrics", "/version")):
         return "exempt"
+    if path.startswith("/v1/auth/"):
+        return "sign_in"
     if path.startswith(("/log/", "/v1/public/log/")):
         return "log"
     if "/ledger/export" in path or path.endswith(".csv"):

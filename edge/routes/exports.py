@@ -20,7 +20,7 @@ from edge.caller import ORGANIZATION
 from edge.directory.records import Organization
 from edge.errors import ProblemError
 from edge.exports.service import Asked, Exports, Pinned
-from edge.http import json_response, query_integer, refuse_query
+from edge.http import begin, json_response, query_integer, refuse_query
 from edge.public.service import PublicLedger
 from ledger.entry import parse_time
 from ledger.export_copy import FORMATS, KINDS, FormatName
@@ -97,7 +97,8 @@ class ExportRoutes:
         async with aclosing(self._exports.stream(pinned, offset)) as chunks:
             # While nothing is sent, an error is a problem like any other.
             first = await anext(chunks, b"")
-            await response.prepare(request)
+            if not await begin(request, response):
+                return response
             try:
                 await _write(response, first)
                 async for data in chunks:

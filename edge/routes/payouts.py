@@ -8,7 +8,7 @@ from aiohttp import web
 from edge import json_body
 from edge.caller import ORGANIZATION
 from edge.errors import ProblemError
-from edge.http import json_response, read_body, refuse_query, require_json, tagged
+from edge.http import begin, json_response, read_body, refuse_query, require_json, tagged
 from edge.payouts.models import PayoutSettingsChange
 from edge.payouts.service import PayoutBooks
 from edge.routes.public import page_asked
@@ -58,8 +58,8 @@ class PayoutRoutes:
                 "Content-Disposition": f'attachment; filename="{name}"',
             }
         )
-        response.enable_chunked_encoding()
-        await response.prepare(request)
+        if not await begin(request, response):
+            return response
         async for text in self._books.csv(organization, payout):
             await response.write(text.encode())
         await response.write_eof()
