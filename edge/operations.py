@@ -5,9 +5,11 @@ from typing import Any, Final
 from edge.access import PUBLIC, Access
 from edge.accounts.operations import ACCOUNTS
 from edge.audit.operations import AUDIT
+from edge.bookings.operations import BOOKINGS
 from edge.campaigns.operations import CAMPAIGNS
 from edge.census.models import CensusProof
 from edge.donations.models import AttemptRequest, CancelRequest, Donation, DonationRequest
+from edge.donors.operations import DONORS
 from edge.events.operations import EVENTS
 from edge.exports.operations import EXPORTS
 from edge.funds.operations import FUNDS
@@ -24,6 +26,7 @@ from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
 from edge.refunds.operations import REFUNDS
 from edge.sessions.operations import SESSIONS
+from edge.transactions.operations import TRANSACTIONS
 
 
 def _tree_size(
@@ -200,6 +203,9 @@ OPERATIONS: Final = (
     *FUNDS,
     *PROJECTS,
     *CAMPAIGNS,
+    *BOOKINGS,
+    *TRANSACTIONS,
+    *DONORS,
     *RECONCILIATION,
     *SESSIONS,
     *AUDIT,

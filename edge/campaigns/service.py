@@ -9,6 +9,7 @@ import asyncpg
 
 from contracts.identifiers import random_id, type_id
 from edge import resources
+from edge.audit import writing as audit
 from edge.campaigns import decisions, store
 from edge.campaigns.models import CampaignChange, CampaignCreation
 from edge.database.pool import Database
@@ -78,6 +79,9 @@ class Campaigns:
                 return _shown(await store.campaign(connection, organization, earlier)), True
             await _check_places(connection, organization, body)
             await store.insert(connection, campaign, organization, body.model_dump(), now)
+            await audit.write(
+                connection, campaign, organization=organization, after=body.model_dump()
+            )
             made = _shown(await store.campaign(connection, organization, campaign))
             event = announce(organization, "campaign.created", campaign, made[0], now)
             await outbox.queue(connection, [event])
@@ -96,6 +100,8 @@ class Campaigns:
             decisions.check_dates(wanted)
             await _check_places(connection, organization, wanted)
             await store.update(connection, organization, identifier, wanted.model_dump(), now)
+            settings = {"before": current.model_dump(), "after": wanted.model_dump()}
+            await audit.write(connection, identifier, organization=organization, **settings)
             kept = _shown(await store.campaign(connection, organization, identifier))
             event = announce(
                 organization, decisions.event_of(current, wanted), identifier, kept[0], now

@@ -1,1 +1,1 @@
-"""Donors as the edge knows them: by which keyed hash a person is found again, and forgotten."""
+"""Donors as the edge knows them: found again by a keyed hash, shown, sealed and forgotten."""

@@ -6,6 +6,7 @@ from typing import Any
 from contracts.donations import Visibility
 from contracts.identifiers import random_id, type_id
 from edge import resources
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -63,6 +64,7 @@ class Funds:
                 await store.unset_default(connection, name, body.currency, fund, now)
             await store.insert(connection, fund, name, body.model_dump(), now)
             made = _shown(await store.fund(connection, name, fund))
+            await audit.write(connection, fund, organization=name, after=body.model_dump())
             changes = [relationships.of_fund(fund, name)]
             records = [
                 permissions_requested(name, fund, changes, now),
@@ -122,6 +124,8 @@ async def _keep(
         await store.unset_default(connection, organization, row["currency"], identifier, now)
     values = wanted.model_dump()
     await store.update(connection, organization, identifier, values, now)
+    change = {"before": current.model_dump(), "after": values}
+    await audit.write(connection, identifier, organization=organization, **change)
     kept = _shown(await store.fund(connection, organization, identifier))
     event = announce(organization, decisions.event_of(current, wanted), identifier, kept[0], now)
     await outbox.queue(connection, [event])

@@ -5,6 +5,7 @@ from typing import Any
 
 from contracts.identifiers import random_id, type_id
 from edge import resources
+from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.database.rows import Row
 from edge.errors import ProblemError
@@ -56,6 +57,9 @@ class Projects:
             if fund is None or not fund["is_active"]:
                 raise ProblemError("fund_unknown", param="fund")
             await store.insert(connection, project, organization, body.model_dump(), now)
+            await audit.write(
+                connection, project, organization=organization, after=body.model_dump()
+            )
             made = _shown(await store.project(connection, organization, project))
             event = announce(organization, "project.created", project, made[0], now)
             await outbox.queue(connection, [event])
@@ -73,6 +77,8 @@ class Projects:
             decisions.check_move(decisions.TRANSITIONS, current.status, wanted.status)
             decisions.check_order(wanted.starts_on, wanted.ends_on, "ends_on")
             await store.update(connection, organization, identifier, wanted.model_dump(), now)
+            settings = {"before": current.model_dump(), "after": wanted.model_dump()}
+            await audit.write(connection, identifier, organization=organization, **settings)
             kept = _shown(await store.project(connection, organization, identifier))
             event = announce(organization, "project.updated", identifier, kept[0], now)
             await outbox.queue(connection, [event])
@@ -92,6 +98,9 @@ class Projects:
             if earlier is None:
                 told = (body.title, body.text, day_of(body.dated))
                 await store.insert_news(connection, identifier, organization, project, told, now)
+                await audit.write(
+                    connection, identifier, organization=organization, after=body.model_dump()
+                )
             row = await store.news(connection, organization, project, earlier or identifier)
             assert row is not None, "it was made in this transaction or an earlier one"
         return decisions.update(row), earlier is not None

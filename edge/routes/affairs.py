@@ -7,15 +7,21 @@ from typing import Any, Final
 from aiohttp import web
 
 from edge.routes.audit import AuditRoutes
+from edge.routes.bookings import BookingRoutes
 from edge.routes.campaigns import CampaignRoutes
+from edge.routes.donors import DonorRoutes
 from edge.routes.events import EventRoutes
 from edge.routes.funds import FundRoutes
 from edge.routes.projects import ProjectRoutes
+from edge.routes.transactions import TransactionRoutes
 
 _MEMBER: Final = "/v1/organizations/{organization}"
 _FUNDS: Final = f"{_MEMBER}/funds"
 _PROJECTS: Final = f"{_MEMBER}/projects"
 _CAMPAIGNS: Final = f"{_MEMBER}/campaigns"
+_BOOKINGS: Final = f"{_MEMBER}/bookings"
+_TRANSACTIONS: Final = f"{_MEMBER}/transactions"
+_DONORS: Final = f"{_MEMBER}/donors"
 _PUBLIC: Final = "/v1/public/organizations/{slug}/campaigns"
 
 
@@ -31,6 +37,9 @@ class Affairs:
     funds: FundRoutes
     projects: ProjectRoutes
     campaigns: CampaignRoutes
+    bookings: BookingRoutes
+    transactions: TransactionRoutes
+    donors: DonorRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
@@ -52,6 +61,15 @@ class Affairs:
             ("POST", _CAMPAIGNS, self.campaigns.create),
             ("GET", f"{_CAMPAIGNS}/{{campaign}}", self.campaigns.show),
             ("PATCH", f"{_CAMPAIGNS}/{{campaign}}", self.campaigns.change),
+            ("GET", _BOOKINGS, self.bookings.list),
+            ("POST", _BOOKINGS, self.bookings.create),
+            ("GET", f"{_BOOKINGS}/{{booking}}", self.bookings.show),
+            ("GET", _TRANSACTIONS, self.transactions.list),
+            ("GET", f"{_TRANSACTIONS}/{{transaction}}", self.transactions.show),
+            ("GET", f"{_FUNDS}/{{fund}}/transactions", self.transactions.of_fund),
+            ("GET", _DONORS, self.donors.list),
+            ("GET", f"{_DONORS}/{{donor}}", self.donors.show),
+            ("GET", f"{_DONORS}/{{donor}}/gifts", self.donors.gifts),
             ("GET", _PUBLIC, self.campaigns.public_list),
             ("GET", f"{_PUBLIC}/{{campaign}}", self.campaigns.public_show),
         )

@@ -2,10 +2,15 @@
 
 import secrets
 from typing import Any
+from uuid import UUID
 
 import orjson
 
+from contracts.entries import EntryRequested
 from contracts.events import ResourceChanged
+from contracts.identifiers import type_id
+from ledger.entry import DonorSeal, Request, spell_time
+from tests.edge.scribe import Scribe
 from tests.edge.society import Society
 from tests.edge.stand import Answer, Served
 
@@ -60,8 +65,33 @@ class Office:
             cursor = page["next_cursor"]
         return rows
 
+    async def record(self, *organizations: str) -> None:
+        """What the ledger's writer does with all that was booked."""
+        requests = []
+        for organization in organizations or (self.society.id,):
+            rows = await self.society.stand.messages(organization, "entries.requested.v1")
+            requests += [_request(organization, row) for row in rows]
+        await Scribe(self.society.stand).append(requests)
+
     async def told(self) -> list[tuple[str, str]]:
         """Type and subject of the events that were announced."""
         rows = await self.society.stand.messages(self.society.id, "resources.changed.v1")
         bodies = [ResourceChanged.model_validate_json(row["value"]) for row in rows]
         return [(body.event, body.subject) for body in bodies]
+
+
+def _request(organization: str, row: Any) -> Request:
+    body = EntryRequested.model_validate_json(row["value"])
+    donor = body.donor
+    return Request(
+        id=type_id("ent", UUID(dict(orjson.loads(row["headers"]))["ce_id"])),
+        organization=organization,
+        kind=body.kind,
+        visibility=body.visibility,
+        public_after=spell_time(body.public_after) if body.public_after else None,
+        ref=body.ref,
+        subject=body.subject,
+        postings=[line.model_dump() for line in body.postings] if body.postings else None,
+        details=body.details,
+        donor=DonorSeal(donor.profile, donor.seal, donor.opening) if donor else None,
+    )

@@ -1,0 +1,1 @@
+"""Bookings: money that moved outside the platform, as the organization says it did."""

@@ -1,0 +1,1 @@
+"""Transactions: what entries mean for each fund, in people's words."""
