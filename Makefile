@@ -27,6 +27,7 @@ benchmark: .venv/development
 generate: .venv/development
 	.venv/bin/python -m deploy.schemas
 	.venv/bin/python -m edge.openapi
+	.venv/bin/python -m deploy.retention_page
 	.venv/bin/python -m deploy.sandbox.readme
 
 .venv/bin/python:

@@ -100,6 +100,7 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "events": (("workers", "events"), "events", ("AMPLY_KAFKA",)),
     "permissions": (("workers", "permissions"), "permissions", ("AMPLY_KAFKA", *_SPICEDB)),
     "audit": (("workers", "audit"), "audit", ()),
+    "retention": (("workers", "retention"), "retention", ("AMPLY_ERASURE_JOURNAL",)),
     "edge": (
         ("edge",),
         "edge",

@@ -34,7 +34,6 @@ from deploy.deployment import (
 )
 from deploy.embedded import Addresses, Engines, Event, GivenAddresses
 from deploy.erasure import apply_journal
-from deploy.erasure_journal import Journal
 from deploy.operations import store
 from deploy.ports import free_ports, is_free
 from deploy.postgres.migrate import ROLES, allow_login, migrate
@@ -42,6 +41,7 @@ from deploy.supervisor import Command, Supervisor
 from topics.provision import provision
 from workers.gateways.spicedb_gateway import open_spicedb
 from workers.permissions.worker import fill_again
+from workers.retention.journal import Journal
 
 SCHEMA: Final = Path(__file__).parent / "spicedb" / "schema.zed"
 READY_TIMEOUT_S: Final = 180.0
@@ -133,6 +133,7 @@ class Platform:
             "AMPLY_MASTER_KEY": str(self.data.key_file("master.key")),
             "AMPLY_PORT": chosen["edge"],
             "AMPLY_PUBLIC": str(self.data.public),
+            "AMPLY_ERASURE_JOURNAL": str(self.data.erasure_journal),
             "AMPLY_SMTP": f"127.0.0.1:{chosen['mail_sink']}",
             "AMPLY_SPICEDB": addresses.spicedb_endpoint,
             "AMPLY_SPICEDB_TOKEN": addresses.spicedb_token,

@@ -71,7 +71,6 @@ from edge.tokens.http import Http
 from edge.tokens.provider import Provider
 from edge.waiting import Waiters
 from edge.webhooks.reception import Reception
-from edge.webhooks.tidying import Tidying
 from ledger.audit import PURPOSE as AUDIT
 from ledger.keys import derive
 
@@ -143,7 +142,7 @@ def build_app(settings: Settings) -> web.Application:
     gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
     trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
     _add_routes(app, routes, gate, trail)
-    parts: list[_Part] = [trail, listener, service, reception, Tidying(database), health]
+    parts: list[_Part] = [trail, listener, service, reception, health]
     parts += [*counted.parts, *sign_in.parts]
     _add_life(app, database, health, log, changes, parts)
     return app

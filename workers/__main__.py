@@ -37,6 +37,7 @@ PROCESSES: Final = {
     "witnesses": "workers.witnesses.rounds",
     "reconciliation": "workers.reconciliation.schedule",
     "audit": "workers.audit.chainer",
+    "retention": "workers.retention.schedule",
 }
 
 

@@ -11,9 +11,9 @@ import typer
 from deploy import erasure
 from deploy.cli.console import DATA_DEFAULT, DataOption, console, environment, fail, setting
 from deploy.deployment import DataDirectory
-from deploy.erasure_journal import Journal, JournalError
 from deploy.operations.store import organization_id
 from ledger.store.erasure import want_run
+from workers.retention.journal import Journal, JournalError
 from workers.settings import SettingError, secret_file
 
 T = TypeVar("T")

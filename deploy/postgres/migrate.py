@@ -35,6 +35,7 @@ ROLES: Final = (
     "events",
     "reconciliation",
     "audit",
+    "retention",
     "operations",
 )
 

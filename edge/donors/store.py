@@ -1,9 +1,8 @@
-"""Donor profiles as an erasure sees them: found, and destroyed with what the edge keeps of them.
+"""Donor profiles, found by a keyed hash of who it is, or by a gift.
 
 Every function works within the tenant scope of the caller's transaction.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from topics.outbox import AnyConnection
@@ -14,17 +13,6 @@ FIND_BY_PERSON: Final = """
 FIND_BY_DONATION: Final = """
     SELECT profile FROM read.donor_gifts WHERE organization = $1 AND donation = $2
 """
-KNOWN: Final = "SELECT organization, id FROM read.donors WHERE id = ANY($1::text[])"
-GIFTS: Final = """
-    SELECT gift.donation, donation.payment_intent
-    FROM read.donor_gifts AS gift
-    LEFT JOIN read.donations AS donation
-        ON donation.organization = gift.organization AND donation.id = gift.donation
-    WHERE gift.organization = $1 AND gift.profile = $2
-"""
-FORGET: Final = "SELECT edge.forget_donor($1, $2, $3)"
-#: Not inside a transaction. Frees what dead rows of deleted keys hold.
-CLEAN: Final = "VACUUM edge.donor_profiles"
 
 
 async def find_by_person(
@@ -41,31 +29,3 @@ async def find_by_donation(
     """The profile that gave a donation; None for gifts without a donor and forgotten donors."""
     found: str | None = await connection.fetchval(FIND_BY_DONATION, organization, donation)
     return found
-
-
-async def known(connection: AnyConnection, profiles: Sequence[str]) -> set[tuple[str, str]]:
-    """Those of the profiles that are there, as (organization, profile)."""
-    return {(row["organization"], row["id"]) for row in await connection.fetch(KNOWN, profiles)}
-
-
-async def gifts(
-    connection: AnyConnection, organization: str, profile: str
-) -> dict[str, str | None]:
-    """The profile's donations, each with its PaymentIntent if it has one."""
-    rows = await connection.fetch(GIFTS, organization, profile)
-    return {row["donation"]: row["payment_intent"] for row in rows}
-
-
-async def forget(
-    connection: AnyConnection, organization: str, profile: str, payment_intents: Sequence[str]
-) -> None:
-    """Destroy the profile, the key, and what the edge keeps of its requests and payments."""
-    await connection.execute(FORGET, organization, profile, payment_intents)
-
-
-async def clean(connection: AnyConnection) -> None:
-    """Have PostgreSQL drop deleted keys from their pages now; outside a transaction.
-
-    A server older than 17, or another role's table, is left to autovacuum: it warns and skips.
-    """
-    await connection.execute(CLEAN)

@@ -11,12 +11,6 @@ STORE: Final = """
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 """
-#: In bounded steps, so that no transaction grows long.
-DELETE_OLD: Final = """
-    DELETE FROM edge.stripe_events WHERE id IN (
-        SELECT id FROM edge.stripe_events WHERE received_at < now() - interval '30 days'
-        ORDER BY received_at LIMIT 1000)
-"""
 
 Row = tuple[str, str, str | None, str | None, str, bytes]
 
@@ -26,9 +20,3 @@ async def store(connection: AnyConnection, rows: Sequence[Row]) -> set[str]:
     ordered = sorted(rows, key=lambda row: row[0])
     records = await connection.fetch(STORE, *map(list, zip(*ordered, strict=True)))
     return {record["id"] for record in records}
-
-
-async def delete_old(connection: AnyConnection) -> int:
-    """Delete up to 1000 events that are older than 30 days; how many there were."""
-    status = await connection.execute(DELETE_OLD)
-    return int(status.rpartition(" ")[2])

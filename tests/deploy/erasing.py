@@ -6,13 +6,13 @@ from typing import Any
 
 from deploy import erasure
 from deploy.erasure import apply_journal, erase
-from deploy.erasure_journal import Journal
 from edge.donors.people import People
 from ledger.entry import DonorSeal, Request
 from ledger.keys import KeyRing, new_data_key
 from tests.ledger import making
 from tests.ledger.database import Database
 from tests.ledger.making import name
+from workers.retention.journal import Journal
 
 MASTER = bytes(range(32))
 MOMENT = datetime(2027, 3, 1, 12, tzinfo=UTC)

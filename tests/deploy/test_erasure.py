@@ -10,7 +10,6 @@ import pytest
 
 from deploy import erasure
 from deploy.erasure import ErasureError, erase
-from deploy.erasure_journal import Erasure, Journal
 from ledger.store import erasure as ledger
 from ledger.store import pen
 from tests.deploy.erasing import MASTER, MOMENT, NOTHING, Person
@@ -18,6 +17,7 @@ from tests.engines import LoopThread
 from tests.ledger import making
 from tests.ledger.database import Database, append, until
 from tests.ledger.making import name
+from workers.retention.journal import Erasure, Journal
 
 
 @pytest.fixture(scope="module")

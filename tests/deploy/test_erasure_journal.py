@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.erasure_journal import Erasure, Journal, JournalError
 from tests.ledger.making import name
+from workers.retention.journal import Erasure, Journal, JournalError
 
 MOMENT = datetime(2027, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

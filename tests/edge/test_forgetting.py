@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 
 from deploy.erasure import Erased, erase, find_by_email
-from deploy.erasure_journal import Journal
 from deploy.postgres import migrate
 from tests.edge.stand import SECRET, Served, Stand, gift
 from tests.edge.test_webhooks import event, send, stored
+from workers.retention.journal import Journal
 
 pytestmark = pytest.mark.asyncio
 
