@@ -11,12 +11,14 @@ from edge.campaigns.service import Campaigns
 from edge.clock import BusinessClock
 from edge.database.pool import Database
 from edge.directory.directory import Directory
+from edge.donations.status import Donations
 from edge.donors.sealing import Sealing
 from edge.donors.service import Donors
 from edge.events.service import Events
 from edge.funds.service import Funds
 from edge.projects.service import Projects
 from edge.public.service import PublicLedger
+from edge.rights.service import Rights
 from edge.routes.affairs import Affairs
 from edge.routes.audit import AuditRoutes
 from edge.routes.bookings import BookingRoutes
@@ -25,6 +27,7 @@ from edge.routes.donors import DonorRoutes
 from edge.routes.events import EventRoutes
 from edge.routes.funds import FundRoutes
 from edge.routes.projects import ProjectRoutes
+from edge.routes.rights import RightsRoutes
 from edge.routes.transactions import TransactionRoutes
 from edge.transactions.service import Transactions
 from edge.waiting import Waiters
@@ -38,6 +41,7 @@ def build(
     clock: BusinessClock,
     master_key: bytes,
     is_backlogged: Callable[[], bool],
+    donations: Donations,
 ) -> Affairs:
     """The handlers of affairs."""
     database, directory, authorization = members
@@ -54,4 +58,5 @@ def build(
         bookings=BookingRoutes(bookings, fingerprint_key),
         transactions=TransactionRoutes(Transactions(database)),
         donors=DonorRoutes(Donors(database, master_key)),
+        rights=RightsRoutes(Rights(database, donations, business_now, master_key)),
     )

@@ -120,7 +120,9 @@ def build_app(settings: Settings) -> web.Application:
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
-        affairs=affairs.build(members, public, changes, clock, key, health.is_backlogged),
+        affairs=affairs.build(
+            *(members, public, changes, clock, key, health.is_backlogged, donations)
+        ),
         authentication=sign_in.routes,
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),
         donations=DonationRoutes(service, donations, steps, counted.gifts, fingerprint_key),

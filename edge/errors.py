@@ -66,6 +66,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
     ),
+    "donor_not_found": ProblemKind(
+        404, "No such donor", "Give the `prof_…` id of a donor who was not forgotten."
+    ),
+    "gift_without_donor": ProblemKind(
+        409, "The gift has no donor", "It came without one, or its donor was forgotten."
+    ),
     "refund_not_found": ProblemKind(
         404, "No such refund", "Use the address that the 202 answer gave, with the same key."
     ),

@@ -25,6 +25,7 @@ from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
 from edge.refunds.operations import REFUNDS
+from edge.rights.operations import RIGHTS
 from edge.sessions.operations import SESSIONS
 from edge.transactions.operations import TRANSACTIONS
 
@@ -209,6 +210,7 @@ OPERATIONS: Final = (
     *RECONCILIATION,
     *SESSIONS,
     *AUDIT,
+    *RIGHTS,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

@@ -5,6 +5,7 @@ import typer
 from deploy.cli.accounts import accounts
 from deploy.cli.auditing import audit
 from deploy.cli.donations import donate, import_gifts
+from deploy.cli.donors import donors
 from deploy.cli.erasing import erase
 from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
@@ -46,6 +47,7 @@ ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
 app.add_typer(audit, name="audit")
+app.add_typer(donors, name="donor")
 app.add_typer(payouts, name="payouts")
 sandbox.command("trigger", epilog=scenarios_help())(trigger)
 app.add_typer(sandbox, name="sandbox")

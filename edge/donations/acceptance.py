@@ -166,9 +166,9 @@ class Acceptance:
                 seal, opening = seal_donor(value, profile, data_key)
                 sealed[gift.donation] = SealedDonor(profile=profile, seal=seal, opening=opening)
         given = [
-            (gift.organization.id, sealed[gift.donation].profile, gift.donation)
+            (gift.organization.id, sealed[gift.donation].profile, gift.donation, donor.display)
             for gift in gifts
-            if gift.donation in sealed
+            if gift.donation in sealed and (donor := gift.request.donor) is not None
         ]
         await store.note_gifts(connection, given)
         return sealed

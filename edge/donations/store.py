@@ -34,8 +34,8 @@ CREATE_PROFILES: Final = """
     RETURNING organization, person_hash, id, wrapped_key
 """
 NOTE_GIFTS: Final = """
-    INSERT INTO edge.donor_gifts (organization, profile, donation)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+    INSERT INTO edge.donor_gifts (organization, profile, donation, display)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 """
 FIND_ANSWERS: Final = """
     SELECT created_by, answer, route FROM edge.requests WHERE organization = $1 AND donation = $2
@@ -84,8 +84,8 @@ async def create_profiles(
     return await connection.fetch(CREATE_PROFILES, *map(list, zip(*ordered, strict=True)))
 
 
-async def note_gifts(connection: AnyConnection, gifts: Sequence[tuple[str, str, str]]) -> None:
-    """Insert (organization, profile, donation): what an erasure of the profile has to reach."""
+async def note_gifts(connection: AnyConnection, gifts: Sequence[tuple[str, str, str, str]]) -> None:
+    """Insert (organization, profile, donation, display): what an erasure has to reach."""
     await connection.execute(NOTE_GIFTS, *map(list, zip(*gifts, strict=True)))
 
 

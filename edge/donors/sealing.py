@@ -43,5 +43,5 @@ class Sealing:
         [row] = rows
         data_key = self._key_ring.unwrap(row["wrapped_key"], row["id"])
         seal, opening = seal_donor(value, row["id"], data_key)
-        await store.note_gifts(connection, [(organization, row["id"], donation)])
+        await store.note_gifts(connection, [(organization, row["id"], donation, donor.display)])
         return SealedDonor(profile=row["id"], seal=seal, opening=opening)

@@ -13,6 +13,7 @@ from edge.routes.donors import DonorRoutes
 from edge.routes.events import EventRoutes
 from edge.routes.funds import FundRoutes
 from edge.routes.projects import ProjectRoutes
+from edge.routes.rights import RightsRoutes
 from edge.routes.transactions import TransactionRoutes
 
 _MEMBER: Final = "/v1/organizations/{organization}"
@@ -40,6 +41,7 @@ class Affairs:
     bookings: BookingRoutes
     transactions: TransactionRoutes
     donors: DonorRoutes
+    rights: RightsRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
@@ -72,4 +74,5 @@ class Affairs:
             ("GET", f"{_DONORS}/{{donor}}/gifts", self.donors.gifts),
             ("GET", _PUBLIC, self.campaigns.public_list),
             ("GET", f"{_PUBLIC}/{{campaign}}", self.campaigns.public_show),
+            *self.rights.table(),
         )
