@@ -1,4 +1,7 @@
-"""`python -m edge`: serve until SIGTERM, drain, exit 0. A second signal, or 20 seconds, ends it."""
+"""`python -m edge`: serve until SIGTERM, drain, exit 0. A second signal, or 20 seconds, ends it.
+
+With `AMPLY_EDGE_PROCESSES` it becomes the parent of so many (`edge/processes.py`).
+"""
 
 import asyncio
 import gc
@@ -12,9 +15,11 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from edge import logs
+from edge import logs, processes
 from edge.app import build_app
 from edge.connections import Runner
+from edge.health import HEALTH
+from edge.routes.health import HealthRoutes
 from edge.settings import Settings, SettingsError, from_environment
 from edge.tls import Certificate
 
@@ -35,25 +40,62 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    runner = Runner(build_app(settings), settings)
+    app = build_app(settings)
+    runner = Runner(app, settings)
     await runner.setup()
     certificate = Certificate(*settings.certificate) if settings.certificate else None
-    context = certificate.context if certificate else None
-    site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG, ssl_context=context)
+    site = web.TCPSite(
+        *(runner, settings.host, settings.port),
+        backlog=_BACKLOG,
+        ssl_context=certificate.context if certificate else None,
+        reuse_port=settings.processes > 1,
+    )
     await site.start()
-    watching = asyncio.create_task(certificate.watch()) if certificate else None
+    management = await _manage(app, settings)
+    watching = [asyncio.create_task(processes.watch_parent(stopping))]
+    if certificate:
+        watching.append(asyncio.create_task(certificate.watch()))
     # What was loaded stays: the collector need not walk through it again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    _log.info("serving", addresses=[list(address[:2]) for address in runner.addresses])
+    addresses = [list(address[:2]) for address in runner.addresses]
+    _log.info("serving", addresses=addresses, process=os.getpid())
     await stopping.wait()
-    if watching is not None:
-        watching.cancel()
+    for task in watching:
+        task.cancel()
     _log.info("draining")
-    loop.call_later(DRAIN_S_MAX, os._exit, 1)
+    loop.call_later(settings.bounds.drain_s + DRAIN_S_MAX, os._exit, 1)
+    # Whoever sends requests here sees it first, and goes elsewhere, while all are answered.
+    app[HEALTH].is_draining = True
+    await asyncio.sleep(settings.bounds.drain_s)
     await runner.cleanup()
+    if management is not None:
+        await management.cleanup()
     _log.info("stopped")
+
+
+async def _manage(app: web.Application, settings: Settings) -> web.AppRunner | None:
+    """Health and figures of this process alone, on a port that no other shares."""
+    if settings.management_port is None:
+        return None
+    routes = HealthRoutes(app[HEALTH], settings.environment)
+    own = web.Application()
+    for path, handler in routes.by_path().items():
+        own.router.add_get(path, handler)
+    runner = web.AppRunner(own, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, settings.management_host, settings.management_port).start()
+    return runner
+
+
+def _run(settings: Settings) -> None:
+    if settings.processes == 1 or processes.NUMBER in os.environ:
+        uvloop.run(serve(settings))
+        return
+    with processes.hold(settings.host, settings.port) as held:
+        port = int(held.getsockname()[1])
+        uvloop.run(processes.run(settings.processes, port, settings.management_port))
 
 
 def main() -> int:
@@ -65,7 +107,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     try:
-        uvloop.run(serve(settings))
+        _run(settings)
     except ssl.SSLError as error:
         print(f"AMPLY_TLS_CERTIFICATE and AMPLY_TLS_KEY: {error.reason}.", file=sys.stderr)
         return 2

@@ -26,7 +26,7 @@ from edge.donations.steps import Steps
 from edge.exports.service import Exports
 from edge.forwarding import requiring_https
 from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
-from edge.health import Health
+from edge.health import HEALTH, Health
 from edge.ledger.service import MemberLedger
 from edge.limits import service as counting
 from edge.limits.clients import Clients
@@ -236,6 +236,8 @@ def _add_life(
     changes: Waiters[str],
     parts: list[_Part],
 ) -> None:
+    app[HEALTH] = health
+
     async def start(_: web.Application) -> None:
         await database.open()
         for part in [*parts, log]:

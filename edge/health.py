@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import structlog
+from aiohttp import web
 
 from edge import metrics
 from edge.database.listener import Listener
@@ -73,6 +74,10 @@ class Health:
                 # Away: requests find out for themselves, and the last age would mislead.
                 self._outbox_age_s = 0.0
             await asyncio.sleep(_LOOK_EVERY_S)
+
+
+#: The health of a running application.
+HEALTH: Final = web.AppKey("health", Health)
 
 
 def platform_version() -> str:

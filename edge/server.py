@@ -17,6 +17,7 @@ from aiohttp import web
 from edge import cross_origin, errors, logs, metrics, problem_pages, tracing
 from edge.bounds import Bounds, Places
 from edge.errors import ProblemError
+from edge.health import HEALTH
 from edge.http import ACTOR, REQUEST_ID, SUBJECTS, TRACE, conditional
 from edge.limits.rates import HEADERS
 from topics.tracing import PARENT
@@ -138,6 +139,11 @@ async def prepare_headers(request: web.Request, response: web.StreamResponse) ->
         if name in request.headers:
             _keep_private(response, name)
     cross_origin.mark(request, response)
+    health = request.app.get(HEALTH)
+    if health is not None and health.is_draining:
+        # Whoever comes again over another connection comes to another edge.
+        response.force_close()
+        response.headers["Connection"] = "close"
     if REQUEST_ID in request:
         response.headers["X-Request-Id"] = request[REQUEST_ID]
     if HEADERS in request:

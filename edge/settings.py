@@ -21,6 +21,7 @@ from edge.tokens.models import ProviderSettings
 
 #: While a secret is rolled there are two.
 SECRETS_MAX: Final = 2
+PROCESSES_MAX: Final = 64
 _MASTER_KEY: Final = re.compile(r"[0-9a-f]{64}\n?")
 _ORIGIN: Final = re.compile(r"[!-~]+/log/[0-9]+")
 
@@ -61,6 +62,9 @@ class Settings:
     certificate: tuple[Path, Path] | None = None
     host: str = "127.0.0.1"
     port: int = 8420
+    processes: int = 1
+    management_host: str = "127.0.0.1"
+    management_port: int | None = None
     outbox_age_s_max: float = 30.0
 
 
@@ -101,7 +105,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         forwarded=_forwarded(environment),
         certificate=_certificate(environment),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
-        port=_port(_needed(environment, "AMPLY_PORT", "the port to listen on")),
+        port=_port("AMPLY_PORT", _needed(environment, "AMPLY_PORT", "the port to listen on")),
+        processes=_processes(environment),
+        management_host=environment.get("AMPLY_MANAGEMENT_HOST", "127.0.0.1"),
+        management_port=_management_port(environment),
     )
 
 
@@ -129,10 +136,22 @@ def _certificate(environment: Mapping[str, str]) -> tuple[Path, Path] | None:
     return (Path(certificate), Path(key)) if certificate else None
 
 
-def _port(text: str) -> int:
+def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 65_536):
-        raise SettingsError("AMPLY_PORT must be a port number, 0 to 65535.")
+        raise SettingsError(f"{name} must be a port number, 0 to 65535.")
     return int(text)
+
+
+def _processes(environment: Mapping[str, str]) -> int:
+    text = environment.get("AMPLY_EDGE_PROCESSES", "").strip() or "1"
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= PROCESSES_MAX):
+        raise SettingsError(f"AMPLY_EDGE_PROCESSES must be a number from 1 to {PROCESSES_MAX}.")
+    return int(text)
+
+
+def _management_port(environment: Mapping[str, str]) -> int | None:
+    text = environment.get("AMPLY_MANAGEMENT_PORT", "").strip()
+    return _port("AMPLY_MANAGEMENT_PORT", text) if text else None
 
 
 def _url(environment: Mapping[str, str]) -> str:

@@ -1,12 +1,15 @@
 """`/livez /readyz /metrics /version`: for those who run the edge."""
 
 import platform
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from edge.health import Health, platform_version
 from edge.http import json_response
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class HealthRoutes:
@@ -15,6 +18,15 @@ class HealthRoutes:
     def __init__(self, health: Health, environment: str) -> None:
         self._health = health
         self._environment = environment
+
+    def by_path(self) -> dict[str, Handler]:
+        """Every handler by its path."""
+        return {
+            "/livez": self.live,
+            "/readyz": self.ready,
+            "/metrics": self.metrics,
+            "/version": self.version,
+        }
 
     async def live(self, request: web.Request) -> web.Response:
         """200 while the loop turns; no engine is asked, or a lost one would restart us."""
