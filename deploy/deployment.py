@@ -105,8 +105,8 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     ),
     "events": (("workers", "events"), "events", ("AMPLY_KAFKA",)),
     "permissions": (("workers", "permissions"), "permissions", ("AMPLY_KAFKA", *_SPICEDB)),
-    "audit": (("workers", "audit"), "audit", ()),
-    "retention": (("workers", "retention"), "retention", ("AMPLY_ERASURE_JOURNAL",)),
+    "audit": (("workers", "audit"), "audit", ("AMPLY_KAFKA",)),
+    "retention": (("workers", "retention"), "retention", ("AMPLY_KAFKA", "AMPLY_ERASURE_JOURNAL")),
     "edge": (
         ("edge",),
         "edge",
