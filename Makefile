@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 .PHONY: run test lint format benchmark lock generate
 
 run: .venv/runtime
-	@.venv/bin/amply up $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT))
+	@.venv/bin/amply up $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(if $(LOGIN),--with-login)
 
 test: .venv/development
 	.venv/bin/python -m pytest $(TESTS)

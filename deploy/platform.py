@@ -34,6 +34,7 @@ from deploy.deployment import (
 )
 from deploy.embedded import Addresses, Engines, Event, GivenAddresses
 from deploy.erasure import apply_journal
+from deploy.login.running import DemonstrationLogin
 from deploy.operations import store
 from deploy.ports import free_ports, is_free
 from deploy.postgres.migrate import ROLES, allow_login, migrate
@@ -73,11 +74,13 @@ class Platform:
         report: Callable[[Step | Event], None] = lambda step: None,
         complain: Callable[[str, str], None] = lambda name, text: None,
         overrides: Mapping[str, Mapping[str, str]] | None = None,
+        with_login: bool = False,
     ) -> None:
         self.data = DataDirectory(path.absolute())
         self.settings: dict[str, str] = {}
         self.supervisor = Supervisor(self.data.logs, complain)
         self.engines = Engines(self.data.path, given=given or GivenAddresses(), progress=report)
+        self.login = DemonstrationLogin(self.data, self.supervisor, report) if with_login else None
         self._port = port
         self._report = report
         self._complain = complain
@@ -97,6 +100,8 @@ class Platform:
             self._timed("Stripe sandbox and mail sink", self._start_outside_world()),
         )
         await self._timed("demonstration organization", self._register())
+        if self.login is not None:
+            await self._timed("people", self.login.start(self.settings, self._dsn_of["edge"]))
         self._write_environment()
         await self._timed("platform", self._start_processes())
 

@@ -25,13 +25,16 @@ def up(
     data: DataOption = DATA_DEFAULT,
     once: Annotated[bool, typer.Option("--once", help='Stop after "verified".')] = False,
     port: Annotated[int | None, typer.Option(help="The port of the HTTP edge.")] = None,
+    with_login: Annotated[
+        bool, typer.Option("--with-login", help="Bring people to sign in as (needs Node.js).")
+    ] = False,
 ) -> None:
     """Start the engines and the platform, take one donation, verify its receipt, serve."""
     mode = os.environ.get("AMPLY_MODE", "development")
     if mode != "development":
         fail(f"`amply up` draws secrets for development; it starts nothing of {mode}", 2)
     try:
-        asyncio.run(_up(data, once, port))
+        asyncio.run(_up(data, once, port, with_login))
     except (
         EngineError,
         NotReadyError,
@@ -47,7 +50,7 @@ def up(
         fail(f"{type(error).__name__}: {error} (details in {path})")
 
 
-async def _up(data: Path, once: bool, port: int | None) -> None:
+async def _up(data: Path, once: bool, port: int | None, with_login: bool) -> None:
     started = time.monotonic()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -58,6 +61,7 @@ async def _up(data: Path, once: bool, port: int | None) -> None:
     platform = Platform(
         data,
         port=port,
+        with_login=with_login,
         # What is printed ends with the verdict.
         report=lambda step: None if demonstrated else _show(status, step),
         complain=lambda name, text: errors.print(f"{name} {text}", style="yellow", markup=False),
@@ -140,7 +144,15 @@ async def _demonstrate(platform: Platform, start_s: float) -> None:
         f"Checkpoint: {url}/log/0/checkpoint   Key: {key}",
         f"Addresses and keys: . {platform.data.environment_file}",
         f"Give yourself: {curl}",
+        *_sign_in(platform),
         "verified" if verdict.verified else "refused",
     )
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _sign_in(platform: Platform) -> list[str]:
+    if platform.login is None:
+        return []
+    address = f"{platform.settings['AMPLY_URL']}/v1/auth/login"
+    return [f"Sign in: {address}, as one of", *(f"  {one}" for one in platform.login.people())]

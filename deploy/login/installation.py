@@ -40,10 +40,11 @@ async def ensure_provider(cache: Cache) -> Installation:
         shutil.rmtree(downloads, ignore_errors=True)
 
     folder = await cache.ensure(f"login-{digest_of(lock)}", _SUBJECT, 4 * MEBIBYTE, install)
-    return Installation(await _node(cache), folder / "node_modules")
+    return Installation(await node_of(cache), folder / "node_modules")
 
 
-async def _node(cache: Cache) -> Path:
+async def node_of(cache: Cache) -> Path:
+    """A Node.js that is recent enough; FetchError when there is none."""
     system = shutil.which("node")
     if system is not None and _major(system) >= NODE_MAJOR_MIN:
         return Path(system)
