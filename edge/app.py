@@ -181,10 +181,11 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
     persons = Persons(database, settings.master_key)
     if settings.provider is None:
         return _SignIn(Nobody(), AuthenticationRoutes(None, persons, cookies), [])
-    http = Http()
-    provider = Provider(settings.provider, http.fetch, time.monotonic)
+    # Codes are brought by anybody: they never wait in front of the keys.
+    of_keys, of_codes = Http(), Http()
+    provider = Provider(settings.provider, of_keys.fetch, time.monotonic)
     sessions = Sessions(
-        *(database, persons, provider, Exchange(provider, http.fetch)),
+        *(database, persons, provider, Exchange(provider, of_codes.fetch)),
         master_key=settings.master_key,
         url=settings.url,
         step_up_age_max=STEP_UP_AGE_MAX,
@@ -196,7 +197,9 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
         scopes={*SCOPES, *(one.scope for one in OPERATIONS if one.scope is not None)},
         step_up_age_max=STEP_UP_AGE_MAX,
     )
-    return _SignIn(people, AuthenticationRoutes(sessions, persons, cookies), [http, provider])
+    return _SignIn(
+        people, AuthenticationRoutes(sessions, persons, cookies), [of_keys, of_codes, provider]
+    )
 
 
 def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTrail) -> None:

@@ -133,8 +133,6 @@ def access_token(claims: Claims, settings: ProviderSettings, now: datetime) -> A
         scopes=frozenset(scope.split()),
         authenticated=_authenticated(claims, now),
         expires_at=expires_at,
-        name=name_of(claims),
-        email=email_of(claims),
     )
 
 

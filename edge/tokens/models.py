@@ -76,8 +76,6 @@ class AccessToken:
     scopes: frozenset[str]
     authenticated: Authenticated
     expires_at: datetime
-    name: str | None = None
-    email: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,10 @@ CONFUSIONS: dict[str, bytes] = {
     "not yet valid": sign(access_claims(nbf=NOW.timestamp() + CLOCK_SKEW_S + 1)),
     "issued in the future": sign(access_claims(iat=NOW.timestamp() + CLOCK_SKEW_S + 1)),
     "signed in in the future": sign(access_claims(auth_time=NOW.timestamp() + 3600)),
+    "issued in the future, and valid before": sign(
+        access_claims(iat=NOW.timestamp() + CLOCK_SKEW_S + 1, nbf=NOW.timestamp())
+    ),
+    "a time of issue that is true": sign(access_claims(iat=True)),
     "no time of issue": sign(access_claims(iat=...)),
     "no subject": sign(access_claims(sub=...)),
     "an empty subject": sign(access_claims(sub="")),
@@ -166,6 +170,25 @@ CONFUSIONS: dict[str, bytes] = {
 def test_a_confused_token_is_refused(name: str) -> None:
     with pytest.raises(TokenRefusedError):
         judge(CONFUSIONS[name])
+
+
+def test_size_is_judged_before_anything_else() -> None:
+    token = sign(access_claims(padding="x" * 5_700))
+    assert len(token) < decisions.TOKEN_BYTES_MAX
+    assert judge(token).subject
+    with pytest.raises(TokenRefusedError, match="form"):
+        judge(token + b"A" * (decisions.TOKEN_BYTES_MAX + 1 - len(token)))
+
+
+def test_no_key_of_a_set_serves_with_a_shared_secret_or_with_another_keys_algorithm() -> None:
+    for key in signing_keys(STANDARD):
+        assert not [name for name in key.algorithms if name.startswith("HS") or name == "none"]
+        for token in (*HS_OVER_PUBLIC_KEYS, sign(access_claims(), OTHER_EC)):
+            unverified = decisions.read(token, "access_token")
+            with pytest.raises(TokenRefusedError, match=r"algorithm|signature") as caught:
+                decisions.verify(unverified, key)
+            is_of_its_kind = unverified.algorithm in key.algorithms
+            assert str(caught.value) == ("signature" if is_of_its_kind else "algorithm")
 
 
 def test_each_changed_byte_of_a_token_is_seen() -> None:
