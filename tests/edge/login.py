@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,41 +54,53 @@ class Login:
         self, browser: Browser, who: str = "owner", *, is_step_up: bool = False, **changes: str
     ) -> dict[str, str]:
         """What a program of the person gets: an access token for the edge, an ID token."""
-        verifier = secrets.token_urlsafe(48)
-        digest = hashlib.sha256(verifier.encode()).digest()
-        asked = {
-            "client_id": demonstration.APP_CLIENT,
-            "response_type": "code",
-            "redirect_uri": demonstration.APP_REDIRECT,
-            "scope": "openid amply",
-            "resource": EDGE,
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-            "code_challenge_method": "S256",
-            **({"acr_values": "mfa", "max_age": "300"} if is_step_up else {}),
-            **changes,
-        }
-        given = {name: value for name, value in asked.items() if value}
-        stop = demonstration.APP_REDIRECT
-        url = f"{self.settings.issuer}/auth?{urlencode(given)}"
-        page = await browser.open(url, stop_at=stop)
-        if not page.url.startswith(stop):
-            page = await answer(browser, page, who, stop_at=stop)
-        assert "code=" in page.url, page.url + page.text
-        form = {
-            "grant_type": "authorization_code",
-            "client_id": demonstration.APP_CLIENT,
-            "code": parse_qs(urlsplit(page.url).query)["code"][0],
-            "redirect_uri": demonstration.APP_REDIRECT,
-            "code_verifier": verifier,
-            **({"resource": given["resource"]} if "resource" in given else {}),
-        }
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{self.settings.issuer}/token", data=form) as response,
-        ):
-            said: dict[str, str] = await response.json()
-        assert response.status == 200, said
-        return said
+
+        async def fill_in(page: Page) -> Page:
+            return await answer(browser, page, who, stop_at=demonstration.APP_REDIRECT)
+
+        issuer = self.settings.issuer
+        step_up = {"acr_values": "mfa", "max_age": "300"} if is_step_up else {}
+        asked = {"resource": EDGE, **step_up, **changes}
+        return await app_tokens(browser, f"{issuer}/auth", f"{issuer}/token", fill_in, asked)
+
+
+async def app_tokens(
+    browser: Browser,
+    authorize: str,
+    token: str,
+    fill_in: Callable[[Page], Awaitable[Page]],
+    changes: Mapping[str, str],
+) -> dict[str, str]:
+    """Tokens for a public client by code and PKCE; a change to "" leaves a parameter out."""
+    verifier = secrets.token_urlsafe(48)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    asked = {
+        "client_id": demonstration.APP_CLIENT,
+        "response_type": "code",
+        "redirect_uri": demonstration.APP_REDIRECT,
+        "scope": "openid amply",
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    given = {name: value for name, value in asked.items() if value}
+    stop = demonstration.APP_REDIRECT
+    page = await browser.open(f"{authorize}?{urlencode(given)}", stop_at=stop)
+    if not page.url.startswith(stop):
+        page = await fill_in(page)
+    assert "code=" in page.url, page.url + page.text
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": demonstration.APP_CLIENT,
+        "code": parse_qs(urlsplit(page.url).query)["code"][0],
+        "redirect_uri": stop,
+        "code_verifier": verifier,
+        **({"resource": given["resource"]} if "resource" in given else {}),
+    }
+    async with aiohttp.ClientSession() as session, session.post(token, data=form) as response:
+        said: dict[str, str] = await response.json()
+    assert response.status == 200, said
+    return said
 
 
 async def answer(
