@@ -48,6 +48,9 @@ BookingId = Annotated[str, Field(pattern=f"^book_{_SUFFIX}$")]
 TransferId = Annotated[str, Field(pattern=f"^tra_{_SUFFIX}$")]
 DonationId = Annotated[str, Field(pattern=f"^don_{_SUFFIX}$")]
 ApiKeyId = Annotated[str, Field(pattern=f"^key_{_SUFFIX}$")]
+PersonId = Annotated[str, Field(pattern=f"^usr_{_SUFFIX}$")]
+#: Who asked for something.
+CallerId = ApiKeyId | PersonId
 ProfileId = Annotated[str, Field(pattern=f"^prof_{_SUFFIX}$")]
 RefundId = Annotated[str, Field(pattern=f"^rfd_{_SUFFIX}$")]
 DisputeId = Annotated[str, Field(pattern=f"^dsp_{_SUFFIX}$")]

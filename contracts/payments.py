@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.donations import DonationRequested, PaymentMethodId
-from contracts.message import ApiKeyId, Body, DonationId, FundId, StripeId
+from contracts.message import Body, CallerId, DonationId, FundId, StripeId
 from contracts.money import AmountMinor
 
 FailureCode = Literal[
@@ -31,7 +31,7 @@ class PaymentAttemptRequested(Body):
 
     donation: DonationId
     payment_method: PaymentMethodId | None
-    requested_by: ApiKeyId
+    requested_by: CallerId
 
 
 class PaymentCancelRequested(Body):

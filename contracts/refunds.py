@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.message import ApiKeyId, Body, Code, DonationId, EntryId, RefundId, StripeId
+from contracts.message import Body, CallerId, Code, DonationId, EntryId, RefundId, StripeId
 from contracts.money import AmountMinor
 
 #: Stripe's three (API, "Create a refund").
@@ -25,7 +25,7 @@ class RefundRequested(Body):
     donation: DonationId
     amount_minor: AmountMinor | None
     reason: RefundReason
-    requested_by: ApiKeyId
+    requested_by: CallerId
 
 
 class RefundChanged(Body):

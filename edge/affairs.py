@@ -16,6 +16,7 @@ from edge.donors.sealing import Sealing
 from edge.donors.service import Donors
 from edge.events.service import Events
 from edge.funds.service import Funds
+from edge.permissions.service import Permissions
 from edge.projects.service import Projects
 from edge.public.service import PublicLedger
 from edge.rights.service import Rights
@@ -26,9 +27,11 @@ from edge.routes.campaigns import CampaignRoutes
 from edge.routes.donors import DonorRoutes
 from edge.routes.events import EventRoutes
 from edge.routes.funds import FundRoutes
+from edge.routes.permissions import PermissionRoutes
 from edge.routes.projects import ProjectRoutes
 from edge.routes.rights import RightsRoutes
 from edge.routes.transactions import TransactionRoutes
+from edge.spicedb import SpiceDB
 from edge.transactions.service import Transactions
 from edge.waiting import Waiters
 from ledger.keys import derive
@@ -42,6 +45,7 @@ def build(
     master_key: bytes,
     is_backlogged: Callable[[], bool],
     donations: Donations,
+    spicedb: SpiceDB,
 ) -> Affairs:
     """The handlers of affairs."""
     database, directory, authorization = members
@@ -50,6 +54,7 @@ def build(
     campaigns = Campaigns(database, business_now)
     bookings = Bookings(*(database, directory, Sealing(master_key), business_now, is_backlogged))
     return Affairs(
+        permissions=PermissionRoutes(Permissions(spicedb, authorization, directory)),
         audit=AuditRoutes(AuditLog(database, master_key)),
         events=EventRoutes(Events(database, changes)),
         funds=FundRoutes(Funds(database, authorization), fingerprint_key),

@@ -121,7 +121,7 @@ def build_app(settings: Settings) -> web.Application:
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
         affairs=affairs.build(
-            *(members, public, changes, clock, key, health.is_backlogged, donations)
+            *(members, public, changes, clock, key, health.is_backlogged, donations, spicedb)
         ),
         authentication=sign_in.routes,
         connect_pages=ConnectRoutes(accounts, derive(key, connect.PURPOSE)),

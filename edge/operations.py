@@ -20,6 +20,7 @@ from edge.operation import WITH_KEY as _WITH_KEY
 from edge.operation import Operation
 from edge.operation import parameter as _parameter
 from edge.payouts.operations import PAYOUTS
+from edge.permissions.operations import PERMISSION_QUERIES
 from edge.projects.operations import PROJECTS
 from edge.proofs.models import ConsistencyProof, InclusionProof
 from edge.public.models import PublicOrganization
@@ -200,6 +201,7 @@ OPERATIONS: Final = (
     *LEDGER,
     *EXPORTS,
     *PAYOUTS,
+    *PERMISSION_QUERIES,
     *EVENTS,
     *FUNDS,
     *PROJECTS,

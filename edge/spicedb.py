@@ -23,6 +23,7 @@ from authzed.api.v1 import (
     ObjectReference,
     ReadRelationshipsRequest,
     RelationshipFilter,
+    SubjectFilter,
     SubjectReference,
     ZedToken,
 )
@@ -155,13 +156,26 @@ class SpiceDB:
         return found, following
 
     async def relations(
-        self, kind: str, identifier: str | None = None, as_of: AsOf = ANY
+        self,
+        kind: str,
+        identifier: str | None = None,
+        as_of: AsOf = ANY,
+        subject: str | None = None,
     ) -> AsyncIterator[Relation]:
-        """What it holds about one resource, or about all of a kind, whatever conditions it has."""
+        """What it holds about one resource, or about all of a kind, whatever conditions it has.
+
+        With `subject`, only what it holds of that one.
+        """
+        of_subject = None
+        if subject is not None:
+            subject_kind, _, subject_id = subject.partition(":")
+            of_subject = SubjectFilter(subject_type=subject_kind, optional_subject_id=subject_id)
         request = ReadRelationshipsRequest(
             consistency=_consistency(as_of),
             relationship_filter=RelationshipFilter(
-                resource_type=kind, optional_resource_id=identifier or ""
+                resource_type=kind,
+                optional_resource_id=identifier or "",
+                optional_subject_filter=of_subject,
             ),
         )
         # All of a kind may be many: no deadline but the one of whoever reads.

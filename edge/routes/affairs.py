@@ -12,6 +12,7 @@ from edge.routes.campaigns import CampaignRoutes
 from edge.routes.donors import DonorRoutes
 from edge.routes.events import EventRoutes
 from edge.routes.funds import FundRoutes
+from edge.routes.permissions import PermissionRoutes
 from edge.routes.projects import ProjectRoutes
 from edge.routes.rights import RightsRoutes
 from edge.routes.transactions import TransactionRoutes
@@ -42,6 +43,7 @@ class Affairs:
     transactions: TransactionRoutes
     donors: DonorRoutes
     rights: RightsRoutes
+    permissions: PermissionRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
@@ -75,4 +77,6 @@ class Affairs:
             ("GET", _PUBLIC, self.campaigns.public_list),
             ("GET", f"{_PUBLIC}/{{campaign}}", self.campaigns.public_show),
             *self.rights.table(),
+            ("GET", "/v1/organizations/{organization}/access", self.permissions.holders),
+            ("GET", "/v1/me/access", self.permissions.own),
         )

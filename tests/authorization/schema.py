@@ -53,6 +53,22 @@ def mutants(schema: str = SCHEMA) -> Iterator[Mutant]:
             yield Mutant(definition, found[1], left_out, mutated)
 
 
+def needed_for(permissions: set[str]) -> dict[str, set[str]]:
+    """Permissions that decide over these of organizations: names, each with its definitions."""
+    expressions = {(_definition_at(SCHEMA, one.start()), one[1]): one[2] for one in _found(SCHEMA)}
+    needed: dict[str, set[str]] = {}
+    waiting = [("organization", name) for name in sorted(permissions)]
+    while waiting:
+        definition, name = waiting.pop()
+        if (definition, name) not in expressions or definition in needed.get(name, ()):
+            continue
+        needed.setdefault(name, set()).add(definition)
+        for operand in re.findall(r"\w+(?:->\w+)?", expressions[definition, name]):
+            on, arrow, of = operand.partition("->")
+            waiting.append((on, of) if arrow else (definition, operand))
+    return needed
+
+
 def without_one(expression: str) -> Iterator[tuple[str, str]]:
     """What is left out, and what remains: "" when it was everything."""
     operands, operators = _split(_TOKEN.findall(expression))

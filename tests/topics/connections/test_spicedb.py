@@ -4,7 +4,7 @@ import pytest
 
 from contracts.addresses import reach_of
 from deploy.embedded import Addresses
-from edge.spicedb import Question, SpiceDB, UnreachableError
+from edge.spicedb import NEWEST, Question, SpiceDB, UnreachableError
 from tests.certificates import Authority
 from tests.edge.stand import SCHEMA
 from tests.topics.connections.tls_front import front
@@ -26,7 +26,7 @@ async def test_edge_and_workers_talk_to_the_one_that_our_authority_vouches_for(
         settings = {"AMPLY_SPICEDB": right, "AMPLY_SPICEDB_TOKEN": engines.spicedb_token}
         async with open_spicedb(settings) as gateway:
             await gateway.write_schema(schema)
-        assert await SpiceDB(right, engines.spicedb_token).ask(QUESTION) is False
+        assert await SpiceDB(right, engines.spicedb_token).ask(QUESTION, NEWEST) is False
 
         wrong = {
             "another authority": f"tls://127.0.0.1:{port}?ca={other_authority.file}",
@@ -36,7 +36,7 @@ async def test_edge_and_workers_talk_to_the_one_that_our_authority_vouches_for(
         }
         for address in wrong.values():
             with pytest.raises(UnreachableError):
-                await SpiceDB(address, engines.spicedb_token).ask(QUESTION)
+                await SpiceDB(address, engines.spicedb_token).ask(QUESTION, NEWEST)
             async with open_spicedb(settings | {"AMPLY_SPICEDB": address}) as gateway:
                 with pytest.raises(Transient):
                     await gateway.write_schema(schema)

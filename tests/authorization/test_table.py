@@ -1,0 +1,138 @@
+"""Who may do what, route by route: the table holds, is whole, and notices every check left out."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.embedded import Addresses
+from edge.access import Access
+from edge.operations import OPERATIONS
+from tests.authorization.cast import COLUMNS, KEYS, PEOPLE, Cast, gather
+from tests.authorization.lab import Lab
+from tests.authorization.schema import SCHEMA, mutants, needed_for
+from tests.authorization.table import guarded, read_table
+from tests.authorization.walking import BREAKAGE, Check, differences, served
+from tests.edge.stand import Served, Stand
+from tests.engines import LoopThread
+
+ROWS = read_table()
+ACCESS = {
+    (one.method.upper(), one.path): one.access
+    for one in OPERATIONS
+    if isinstance(one.access, Access)
+}
+#: What a service asks by itself, for the organization of the gift.
+OF_SERVICES = {
+    ("POST", "/v1/donations"): "create_donation_by_api",
+    ("POST", "/v1/donations/{donation}/refunds"): "issue_refund",
+}
+
+
+@pytest.fixture(scope="module")
+def stand(
+    postgres_database: Callable[[], str],
+    engines: Addresses,
+    engine_loop: LoopThread,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stand:
+    made = Stand(postgres_database(), engines, tmp_path_factory.mktemp("public"))
+    engine_loop.run(made.prepare())
+    return made
+
+
+@pytest.fixture(scope="module")
+def cast(stand: Stand, engine_loop: LoopThread) -> Cast:
+    async def make() -> Cast:
+        async with served(stand) as running:
+            return await gather(stand, running)
+
+    return engine_loop.run(make())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_out() -> Iterator[None]:
+    yield
+    BREAKAGE.route = BREAKAGE.check = None
+
+
+def test_every_route_that_asks_who_comes_has_its_rows() -> None:
+    missing = set(guarded()) - {(row.method, row.route) for row in ROWS}
+    assert not missing, f"say in table.csv who may use {sorted(missing)}"
+    for place, access in ACCESS.items():
+        organizations = [row.organization for row in ROWS if (row.method, row.route) == place]
+        wanted = ["any"] if access.on in ("caller", "platform") else ["own", "other"]
+        assert organizations[: len(wanted)] == wanted, place
+    assert {(row.method, row.route) for row in ROWS} <= set(guarded()), "routes that are gone"
+
+
+async def test_everybody_gets_what_the_table_says(stand: Stand, cast: Cast) -> None:
+    async with served(stand) as running:
+        cells = [(row, column) for row in ROWS for column in COLUMNS]
+        found = await differences(running, cast, cells)
+    assert not found, "\n".join(found)
+
+
+async def test_no_check_of_any_route_can_be_left_out_unnoticed(stand: Stand, cast: Cast) -> None:
+    unnoticed = []
+    async with served(stand) as running:
+        for place, access in ACCESS.items():
+            for check in checks_of(place, access):
+                BREAKAGE.route, BREAKAGE.check = place, check
+                if not await is_noticed(running, cast, place):
+                    unnoticed.append((*place, check))
+    assert unnoticed == []
+
+
+def checks_of(place: tuple[str, str], access: Access) -> Iterator[Check]:
+    yield "scope"
+    if access.permission is not None:
+        yield "permission"
+    if access.needs_step_up:
+        yield "step_up"
+    if place in OF_SERVICES:
+        yield "service"
+
+
+async def is_noticed(running: Served, cast: Cast, place: tuple[str, str]) -> bool:
+    rows = [row for row in ROWS if (row.method, row.route) == place]
+    refused = [(row, column) for row in rows for column in COLUMNS if not row.admits(column)]
+    return bool(await differences(running, cast, refused))
+
+
+def decisions() -> dict[tuple[str, str, str], bool]:
+    """What SpiceDB must say for the table to hold: by permission, organization and column."""
+    said = {}
+    for row in ROWS:
+        place = row.method, row.route
+        permission = OF_SERVICES.get(place) or ACCESS[place].permission
+        if permission is None:
+            continue
+        for column in COLUMNS:
+            # Keys ask about their own organization; the others are stopped before SpiceDB is asked.
+            is_asked = column in (*PEOPLE, "key", "key_not_told")
+            is_asked = is_asked and not (column in KEYS and row.organization == "other")
+            if is_asked and not (column == "weak_owner" and ACCESS[place].needs_step_up):
+                said[permission, row.organization, column] = row.admits(column)
+    return said
+
+
+async def test_no_operand_of_a_permission_in_the_table_can_be_left_out_unnoticed(
+    lab: Lab, cast: Cast
+) -> None:
+    said = decisions()
+    names = needed_for({permission for permission, _, _ in said})
+    broken = [one for one in mutants() if one.definition in names.get(one.permission, ())]
+    lines = {
+        key: f"organization:{cast.places[key[1]].id}#{key[0]}@{cast.subject(key[2], key[1])}"
+        for key in said
+    }
+    unnoticed = []
+    async with lab.open() as session:
+        await session.write_schema(SCHEMA)
+        await session.touch(list(cast.relationships()))
+        assert dict(zip(said, await session.check(list(lines.values())), strict=True)) == said
+        for mutant in broken:
+            await session.write_schema(mutant.schema)
+            if await session.check(list(lines.values())) == list(said.values()):
+                unnoticed.append(mutant.name)
+    assert unnoticed == []
