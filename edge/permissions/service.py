@@ -161,7 +161,7 @@ def _unspell(cursor: str) -> str:
         place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise _bad_cursor() from error
-    if not place.isprintable():
+    if not place or not place.isprintable():
         raise _bad_cursor()
     return place
 

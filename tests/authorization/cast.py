@@ -178,8 +178,7 @@ async def _accepted(edge: Served, place: Place, body: object, path: str) -> str:
 async def _make_keys(stand: Stand, place: Place) -> None:
     async with stand.edge_connection() as connection:
         for column in KEYS:
-            # One scope that no route asks for: it would be a key of nothing otherwise.
-            scopes = ["donors:read"] if column == "key_without_scope" else list(SCOPES)
+            scopes = [] if column == "key_without_scope" else list(SCOPES)
             made = await create_api_key(
                 connection,
                 master_key=stand.settings.master_key,

@@ -9,6 +9,7 @@ path, people name it in a header; a key asks for its own always: `other` means a
 """
 
 import csv
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ REAL: Final[Mapping[tuple[str, str], str]] = {
     ("GET", f"{_ORGANIZATION}/payouts"): "",
     ("GET", f"{_ORGANIZATION}/payout-settings"): "",
     ("GET", f"{_ORGANIZATION}/access"): "?permission=view_payouts",
+    **{
+        ("GET", f"{_ORGANIZATION}/{lists}"): ""
+        for lists in ("funds", "projects", "campaigns", "bookings", "transactions", "donors")
+    },
+    ("GET", f"{_ORGANIZATION}/audit-log"): "",
     ("GET", "/v1/me/access"): "",
     ("GET", "/v1/events"): "",
 }
@@ -70,8 +76,7 @@ class Row:
             .replace("{donation}", place.gift)
             .replace("{refund}", place.refund)
         )
-        for name in ("entry", "payout", "request", "session"):
-            path = path.replace(f"{{{name}}}", "unknown")
+        path = re.sub(r"\{\w+\}", "unknown", path)
         headers = cast.headers(column, at)
         how: dict[str, Any] = {"headers": headers}
         if self.method in ("POST", "PATCH"):

@@ -1,19 +1,17 @@
 """Who may do what, route by route: the table holds, is whole, and notices every check left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from deploy.embedded import Addresses
 from edge.access import Access
 from edge.operations import OPERATIONS
-from tests.authorization.cast import COLUMNS, KEYS, PEOPLE, Cast, gather
+from tests.authorization.cast import COLUMNS, KEYS, PEOPLE, Cast
 from tests.authorization.lab import Lab
 from tests.authorization.schema import SCHEMA, mutants, needed_for
 from tests.authorization.table import guarded, read_table
 from tests.authorization.walking import BREAKAGE, Check, differences, served
 from tests.edge.stand import Served, Stand
-from tests.engines import LoopThread
 
 ROWS = read_table()
 ACCESS = {
@@ -26,27 +24,6 @@ OF_SERVICES = {
     ("POST", "/v1/donations"): "create_donation_by_api",
     ("POST", "/v1/donations/{donation}/refunds"): "issue_refund",
 }
-
-
-@pytest.fixture(scope="module")
-def stand(
-    postgres_database: Callable[[], str],
-    engines: Addresses,
-    engine_loop: LoopThread,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Stand:
-    made = Stand(postgres_database(), engines, tmp_path_factory.mktemp("public"))
-    engine_loop.run(made.prepare())
-    return made
-
-
-@pytest.fixture(scope="module")
-def cast(stand: Stand, engine_loop: LoopThread) -> Cast:
-    async def make() -> Cast:
-        async with served(stand) as running:
-            return await gather(stand, running)
-
-    return engine_loop.run(make())
 
 
 @pytest.fixture(autouse=True)
