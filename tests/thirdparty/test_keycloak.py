@@ -17,6 +17,7 @@ from tests.thirdparty.keycloak_server import START_S_MAX, Keycloak, keycloak
 __all__ = ["stand"]
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(START_S_MAX + 900)]
+TRIES = 5
 APP = "http://127.0.0.1:8421/callback"
 
 
@@ -43,8 +44,14 @@ async def browser(edge: Served) -> AsyncIterator[Browser]:
 
 
 async def sign_in(server: Keycloak, browser: Browser, query: str = "") -> Page:
-    page = await browser.open(f"{EDGE}/v1/auth/login{query}")
-    return await server.answer(browser, page)
+    """A provider that has just started may not answer in time: then the edge says 503."""
+    for _ in range(TRIES):
+        page = await browser.open(f"{EDGE}/v1/auth/login{query}")
+        page = await server.answer(browser, page)
+        if page.status != 503:
+            break
+    assert page.status == 200, page.text
+    return page
 
 
 async def tokens(server: Keycloak, browser: Browser, **changes: str) -> dict[str, str]:
