@@ -114,7 +114,9 @@ def build_app(settings: Settings) -> web.Application:
 
     app = server.application(settings.url, settings.bounds, counted.clients.address_of)
     if settings.requires_https:
-        app.middlewares.append(requiring_https(settings.limits.trusted_proxies, settings.forwarded))
+        app.middlewares.append(
+            requiring_https(settings.limits.trusted_proxies, settings.limits.forwarded)
+        )
     fingerprint_key = derive(key, idempotency.PURPOSE)
     sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)

@@ -16,6 +16,7 @@ from edge.limits import addresses
 from edge.limits.addresses import Network
 
 Kind = Literal["x-forwarded", "forwarded"]
+KINDS: Final[tuple[Kind, ...]] = ("x-forwarded", "forwarded")
 Headers = CIMultiDictProxy[str]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -11,7 +11,6 @@ from contracts import environments
 from contracts.environments import Environment as Environment
 from contracts.money import EXPONENTS, STANDARD
 from edge.bounds import Bounds
-from edge.forwarding import Kind
 from edge.limits import policies
 from edge.limits import settings as limit_settings
 from edge.limits.policies import Policies
@@ -38,7 +37,6 @@ class Settings:
     `currencies` are those that gifts are taken in; `stripe_publishable_key` is the platform's, for
     donors who confirm on the client. People sign in at `provider`; None: nobody does.
     `certificate` and its key are files; None: the listener is plain, behind hops that speak TLS.
-    `forwarded` is the kind of field in which these hops speak.
     """
 
     postgres: str = field(repr=False)
@@ -58,7 +56,6 @@ class Settings:
     bounds: Bounds = field(default_factory=Bounds)
     provider: ProviderSettings | None = None
     requires_https: bool = False
-    forwarded: Kind = "x-forwarded"
     certificate: tuple[Path, Path] | None = None
     host: str = "127.0.0.1"
     port: int = 8420
@@ -102,7 +99,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         bounds=_bounds(environment, is_live=rules.environment == "live"),
         provider=_provider(environment, allows_plain_http=rules.http),
         requires_https=not rules.http,
-        forwarded=_forwarded(environment),
         certificate=_certificate(environment),
         host=environment.get("AMPLY_HOST", "127.0.0.1"),
         port=_port("AMPLY_PORT", _needed(environment, "AMPLY_PORT", "the port to listen on")),
@@ -117,15 +113,6 @@ def _needed(environment: Mapping[str, str], name: str, meaning: str) -> str:
     if not value:
         raise SettingsError(f"{name} is not set: give {meaning}.")
     return value
-
-
-def _forwarded(environment: Mapping[str, str]) -> Kind:
-    match environment.get("AMPLY_FORWARDED", "").strip().lower():
-        case "" | "x-forwarded":
-            return "x-forwarded"
-        case "forwarded":
-            return "forwarded"
-    raise SettingsError("AMPLY_FORWARDED must be `x-forwarded` or `forwarded`.")
 
 
 def _certificate(environment: Mapping[str, str]) -> tuple[Path, Path] | None:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from edge import metrics
 from edge.errors import ProblemError
+from edge.forwarding import addresses_of
 from edge.limits import addresses
 from edge.limits.rules import Limits
 
@@ -40,5 +41,5 @@ class Clients:
     def client_of(self, request: web.Request) -> str | None:
         """Where a request came from, as far as anybody can be believed."""
         trusted = self._limits.trusted_proxies
-        forwarded = request.headers.getall("X-Forwarded-For", []) if trusted else []
+        forwarded = addresses_of(request.headers, self._limits.forwarded) if trusted else []
         return addresses.client_of(request.remote, forwarded, trusted)

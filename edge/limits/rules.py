@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edge.forwarding import Kind
 from edge.limits.addresses import Network
 
 SLOTS: Final = 6
@@ -35,7 +36,8 @@ class Rule:
 class Limits:
     """The limits of gifts. By address only behind trusted proxies: else it may be anybody's.
 
-    `is_direct`: nobody stands before the edge, and a connection's address is the client's.
+    `forwarded` is the kind of field in which proxies speak. `is_direct`: nobody stands before the
+    edge, and a connection's address is the client's.
     `exempt` are addresses of organizations' servers, which give for many people.
     """
 
@@ -45,6 +47,7 @@ class Limits:
     overall: Rule = Rule("overall", 0, MINUTE_S)
     trusted_proxies: tuple[Network, ...] = ()
     is_direct: bool = False
+    forwarded: Kind = "x-forwarded"
     exempt: tuple[Network, ...] = ()
     denied: tuple[Network, ...] = ()
     disposable_domains: frozenset[str] = frozenset()

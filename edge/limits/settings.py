@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from edge.forwarding import KINDS, Kind
 from edge.limits.addresses import Network, read_networks
 from edge.limits.rules import HOUR_S, MINUTE_S, Limits, Rule, read_domains
 
@@ -35,10 +36,19 @@ def load(environment: Mapping[str, str]) -> Limits:
         overall=rule("overall", f"{gifts}_MINUTE", 1000, MINUTE_S),
         trusted_proxies=() if is_direct else _networks(environment, "AMPLY_TRUSTED_PROXIES"),
         is_direct=is_direct,
+        forwarded=_forwarded(environment),
         exempt=_networks(environment, "AMPLY_LIMIT_EXEMPT_ADDRESSES"),
         denied=_networks(environment, "AMPLY_DENIED_ADDRESSES"),
         disposable_domains=_domains(environment),
     )
+
+
+def _forwarded(environment: Mapping[str, str]) -> Kind:
+    named = environment.get("AMPLY_FORWARDED", "").strip().lower() or "x-forwarded"
+    for kind in KINDS:
+        if named == kind:
+            return kind
+    raise ValueError("AMPLY_FORWARDED must be `x-forwarded` or `forwarded`.")
 
 
 def _networks(environment: Mapping[str, str], name: str) -> tuple[Network, ...]:
