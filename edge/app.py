@@ -184,7 +184,8 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
     if settings.provider is None:
         return _SignIn(Nobody(), AuthenticationRoutes(None, persons, cookies), [])
     # Codes are brought by anybody: they never wait in front of the keys.
-    of_keys, of_codes = Http(), Http()
+    issuer = settings.provider.issuer
+    of_keys, of_codes = Http(issuer), Http(issuer)
     provider = Provider(settings.provider, of_keys.fetch, time.monotonic)
     sessions = Sessions(
         *(database, persons, provider, Exchange(provider, of_codes.fetch)),

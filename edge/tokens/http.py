@@ -10,6 +10,7 @@ import aiohttp
 import orjson
 
 from edge.tokens.models import ProviderAwayError
+from topics.connections.outside import outside_connector
 
 DEADLINE_S: Final = 5.0
 BYTES_MAX: Final = 256 * 1024
@@ -60,9 +61,14 @@ def is_safe(url: object, *, allows_plain_http: bool) -> bool:
 
 
 class Http:
-    """One session, opened in the loop that uses it."""
+    """One session, opened in the loop that uses it.
 
-    def __init__(self) -> None:
+    The operator chose the issuer's host. What its discovery names beside it must lie outside, so
+    that a provider in other hands is no way into our network.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        self._chosen = frozenset({urlsplit(issuer).hostname or ""})
         self._session: aiohttp.ClientSession | None = None
         self._turns = asyncio.Semaphore(AT_ONCE_MAX)
 
@@ -87,7 +93,10 @@ class Http:
         if authorization is not None:
             headers["Authorization"] = authorization
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=outside_connector(chosen=self._chosen),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         try:
             async with (
                 asyncio.timeout(DEADLINE_S),
