@@ -21,10 +21,20 @@ SCOPES = (
     *SCOPES_DEFAULT,
     "accounts:read",
     "accounts:write",
+    "bookings:read",
+    "bookings:write",
+    "campaigns:read",
+    "campaigns:write",
+    "events:read",
     "exports",
+    "funds:read",
+    "funds:write",
     "payouts:read",
     "payouts:write",
+    "projects:read",
+    "projects:write",
     "refunds:write",
+    "transactions:read",
 )
 
 
