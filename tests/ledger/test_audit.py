@@ -71,6 +71,12 @@ def other_text(lines: list[bytes]) -> list[bytes]:
     return [*lines[:3], canonical.encode(fields) + b"\n", *lines[4:]]
 
 
+def other_end(lines: list[bytes]) -> list[bytes]:
+    fields = canonical.parse(lines[-1].rstrip())
+    fields["record"] = fields["record"].replace("createRefund", "createPayout")
+    return [*lines[:-1], canonical.encode(fields) + b"\n"]
+
+
 def other_opening(lines: list[bytes]) -> list[bytes]:
     fields = canonical.parse(lines[3].rstrip())
     fields["client"]["value"]["network"] = "198.51.100.0/24"
@@ -82,6 +88,7 @@ def other_opening(lines: list[bytes]) -> list[bytes]:
     [
         (other_text, 3),  # The one after it does not continue it.
         (other_opening, 2),
+        (other_end, 5),
         (lambda lines: [*lines[:3], *lines[4:]], 2),
         (lambda lines: lines[:-1], 5),
         (lambda lines: [*lines[:3], lines[2], *lines[3:]], 2),
@@ -93,6 +100,7 @@ def other_opening(lines: list[bytes]) -> list[bytes]:
     ids=[
         "changed",
         "opening",
+        "end",
         "removed",
         "cut",
         "inserted",
@@ -118,6 +126,15 @@ def test_a_history_made_anew_is_found_by_who_kept_a_head() -> None:
         verify(remade, known)
     with pytest.raises(AuditError, match="is missing"):
         verify(copied(3), known)
+
+
+def test_a_place_is_not_skipped_even_by_a_record_that_continues() -> None:
+    records, moved = chain([deed(0)], {}, NOON)
+    skipped, _ = chain([deed(1)], {ORG: Head(1, moved[ORG].hash)}, NOON)
+    walk = Chain(ORG)
+    walk.take(records[0].data)
+    with pytest.raises(AuditError, match="the next one is 2"):
+        walk.take(skipped[0].data)
 
 
 def test_chains_of_organizations_do_not_meet() -> None:
