@@ -27,6 +27,7 @@ from tests.benchmarks import (
     logs,
     posts,
     proofs,
+    reads,
     starts,
 )
 
@@ -43,6 +44,7 @@ FIGURES = (
     Figure("starts", starts.measure),
     Figure("latency", latency.measure),
     Figure("posts", posts.measure),
+    Figure("reads", reads.measure),
     Figure("import", posts.measure_import),
     Figure("writer", ledger_writer.measure),
     Figure("checkpoints", ledger_checkpoints.measure),
