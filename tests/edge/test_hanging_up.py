@@ -4,6 +4,7 @@ import asyncio
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from tests.edge.stand import Served, Stand, gift, until
 
@@ -61,6 +62,27 @@ async def test_a_client_that_goes_within_its_body(stand: Stand, handler_cancella
         assert answer.status == 202
         assert answer.headers.get("Idempotent-Replayed") is None
     assert await stand.stored(registered.id) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("handler_cancellation", [False, True])
+async def test_a_client_that_goes_is_one_line_of_the_log(
+    stand: Stand, handler_cancellation: bool
+) -> None:
+    registered = await stand.register()
+    body = orjson.dumps(gift(registered.id))
+    with capture_logs() as lines:
+        async with stand.serve(handler_cancellation=handler_cancellation) as served:
+            held = await stand.hold(registered.id, "k")
+            writer = await send(served, registered.key.secret, body, "k")
+            await stand.blocked()
+            writer.transport.abort()
+            await held.release()
+
+            async def told() -> list[object]:
+                return [line["outcome"] for line in lines if line["event"] == "request"]
+
+            outcomes = await until(told, "the request is told of")
+    assert outcomes == ["cancelled" if handler_cancellation else "client_gone"]
 
 
 async def test_many_clients_that_go(stand: Stand) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import secrets
 
+import orjson
 import pytest
 
 from edge.organizations.service import create_api_key
+from tests.edge.society import advance
 from tests.edge.stand import Served, Stand, gift
+from tests.edge.test_refunds import Given
 
 pytestmark = pytest.mark.asyncio
 
@@ -139,3 +142,48 @@ async def test_an_accepted_gift_is_answered_again_whatever_happened_since(
     assert (again.status, again.body) == (202, first.body)
     assert (fresh.status, fresh.code, fresh.headers["Retry-After"]) == (503, "backlog", "10")
     assert (other.status, other.code) == (422, "idempotency_key_reused")
+
+
+async def test_a_key_is_each_routes_own(stand: Stand, edge: Served) -> None:
+    """One key for a gift, for steps of it, for a refund: each is a request of its own."""
+    there = await Given(stand, edge).prepare("failed")
+    gift_of_key = await edge.donate(gift(there.organization), there.secret, "k")
+    path = f"/v1/donations/{there.donation}"
+    attempt = await edge.donate({}, there.secret, "k", f"{path}/attempts")
+    await stand.fetch(
+        "UPDATE donations.donations SET status = 'recorded' WHERE id = $1",
+        there.donation,
+    )
+    refund = await there.refund({"amount_minor": 1000}, "k")
+    again = await there.refund({"amount_minor": 1000}, "k")
+    other = await there.refund({"amount_minor": 1001}, "k")
+    queried = await edge.donate({"amount_minor": 1000}, there.secret, "k", f"{path}/refunds?dry=1")
+    assert [answer.status for answer in (gift_of_key, attempt, refund)] == [202, 202, 202]
+    assert len({gift_of_key.json["id"], attempt.json["id"], refund.json["id"]}) == 3
+    assert (again.json["id"], again.headers["Idempotent-Replayed"]) == (refund.json["id"], "true")
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    assert (queried.status, queried.code) == (422, "query_not_accepted")
+    assert len(await stand.messages(there.organization, "refunds.requested.v1")) == 1
+
+
+async def test_a_day_and_an_hour_later_it_is_the_same_gift(stand: Stand) -> None:
+    """Stripe forgets keys after a day: ours are kept, so that no second gift begins."""
+    registered = await stand.register()
+    async with stand.serve() as edge:
+        first = await edge.donate(gift(registered.id), registered.key.secret, "k")
+    await stand.fetch(
+        "UPDATE edge.requests SET created_at = created_at - interval '25 hours'"
+        " WHERE organization = $1",
+        registered.id,
+    )
+    await advance(stand, hours=25)
+    async with stand.serve() as later:
+        again = await later.donate(gift(registered.id), registered.key.secret, "k")
+        other = await later.donate(gift(registered.id, amount_minor=1), registered.key.secret, "k")
+    assert (again.status, again.body) == (202, first.body)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+    # What goes downstream was said once, with the ids of the first answer.
+    [message] = await stand.messages(registered.id, "donations.requested.v1")
+    assert orjson.loads(message["value"])["donation"] == first.json["id"]
+    assert await stand.stored(registered.id) == (1, 1, 1)
