@@ -25,7 +25,6 @@ class Running:
     def __init__(self, platform: Platform, complaints: list[tuple[str, str]]) -> None:
         self.platform = platform
         self.complaints = complaints
-        self.accepted: dict[str, int] = {}  # Every gift that any test was promised.
 
     @property
     def data(self) -> DataDirectory:
@@ -135,8 +134,8 @@ def platform_fixture(engine_loop: LoopThread, path: Path, **settings: Any) -> It
     platform = Platform(
         path, port=0, complain=lambda name, text: complaints.append((name, text)), **settings
     )
-    engine_loop.run(platform.start())
     try:
+        engine_loop.run(platform.start())
         yield Running(platform, complaints)
     finally:
         engine_loop.run(platform.stop())

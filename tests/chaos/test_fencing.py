@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.supervisor import Command
-from tests.checks import assert_ledger_holds_exactly
+from tests.checks import Before, assert_ledger_holds_exactly
 from tests.engines import LoopThread
 from tests.platform import Running, all_recorded, give, until
 
@@ -27,31 +27,31 @@ async def epoch(running: Running) -> int:
 
 
 async def test_a_writer_paused_between_batches_is_fenced_when_it_wakes(
-    running: Running, engine_loop: LoopThread
+    running: Running, engine_loop: LoopThread, then: Before
 ) -> None:
     old = running.platform.supervisor.processes()["bookkeeping"]
     before = await epoch(running)
     os.kill(old, signal.SIGSTOP)
     second = await start(running.platform.command_of("bookkeeping"))
     try:
-        running.accepted.update(donations := await give(running, 30, prefix="paused-idle"))
-        await all_recorded(running, donations, 60)
+        paused = await give(running, 30, prefix="paused-idle")
+        await all_recorded(running, paused, 60)
         assert await epoch(running) > before
         os.kill(old, signal.SIGCONT)
 
         async def old_is_gone() -> bool:
             return running.platform.supervisor.processes().get("bookkeeping") != old
 
-        running.accepted.update(donations := await give(running, 30, prefix="woken-idle"))
+        woken = await give(running, 30, prefix="woken-idle")
         await until(old_is_gone, what="the fenced writer ended", timeout_s=60)
-        await all_recorded(running, donations, 60)
-        await assert_ledger_holds_exactly(running, running.accepted)
+        await all_recorded(running, woken, 60)
+        await assert_ledger_holds_exactly(running, {**paused, **woken}, then)
     finally:
         await end(second)
 
 
 async def test_a_writer_paused_inside_its_transaction_blocks_nobody_and_cannot_append(
-    running: Running, engine_loop: LoopThread, tmp_path: Path
+    running: Running, engine_loop: LoopThread, then: Before, tmp_path: Path
 ) -> None:
     step = "bookkeeping.before_commit"
     failpoint = {
@@ -60,7 +60,7 @@ async def test_a_writer_paused_inside_its_transaction_blocks_nobody_and_cannot_a
     }
     await running.replace(engine_loop, "bookkeeping", failpoint)
     old = running.platform.supervisor.processes()["bookkeeping"]
-    running.accepted.update(donations := await give(running, 30, prefix="paused-inside"))
+    paused = await give(running, 30, prefix="paused-inside")
 
     async def stopped() -> bool:
         return (tmp_path / step).exists()
@@ -68,11 +68,11 @@ async def test_a_writer_paused_inside_its_transaction_blocks_nobody_and_cannot_a
     await until(stopped, what="the writer stopped inside its transaction", timeout_s=30)
     second = await start(running.platform.command_of("bookkeeping"))
     try:
-        await all_recorded(running, donations, 60)
+        await all_recorded(running, paused, 60)
         os.kill(old, signal.SIGCONT)
-        running.accepted.update(donations := await give(running, 30, prefix="woken-inside"))
-        await all_recorded(running, donations, 60)
-        await assert_ledger_holds_exactly(running, running.accepted)
+        woken = await give(running, 30, prefix="woken-inside")
+        await all_recorded(running, woken, 60)
+        await assert_ledger_holds_exactly(running, {**paused, **woken}, then)
     finally:
         await end(second)
         await running.replace(engine_loop, "bookkeeping", {})
