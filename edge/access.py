@@ -11,7 +11,8 @@ class Access:
     `on`: `organization` is the one in the path, `own` the caller's, `platform` Amply itself,
     `caller` nothing but being somebody, `service` what only the service can tell: it asks SpiceDB.
     `is_fresh`: no remembered decision serves, since money or rights move. `needs_step_up`: a person
-    must just have signed in with a second factor (RFC 9470).
+    must just have signed in with a second factor (RFC 9470). `is_for_persons`: no key may.
+    `is_publishable`: a key that stands in web pages may.
     """
 
     scope: str
@@ -19,6 +20,8 @@ class Access:
     on: Literal["organization", "own", "platform", "caller", "service"] = "organization"
     is_fresh: bool = False
     needs_step_up: bool = False
+    is_for_persons: bool = False
+    is_publishable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 
 from contracts import connect
-from edge import affairs, api_keys, idempotency, server
+from edge import administration, affairs, api_keys, idempotency, server
 from edge.accounts.service import AccountService
 from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
@@ -27,14 +27,17 @@ from edge.exports.service import Exports
 from edge.forwarding import requiring_https
 from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
 from edge.health import HEALTH, Health
+from edge.keys.uses import Uses
 from edge.ledger.service import MemberLedger
 from edge.limits import service as counting
 from edge.limits.clients import Clients
 from edge.limits.leases import Leases
 from edge.limits.rates import RateLimits
 from edge.limits.service import DonationLimits
+from edge.members.standing import Standings
 from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
+from edge.own_word import OwnWord
 from edge.payouts.service import PayoutBooks
 from edge.people.service import Persons
 from edge.proofs.service import Proofs
@@ -88,21 +91,18 @@ def build_app(settings: Settings) -> web.Application:
     directory = Directory(database)
     changes: Waiters[str] = Waiters()
     spicedb = SpiceDB(settings.spicedb, settings.spicedb_token)
-    tokens = Tokens(database)
-    authorization = Authorization(spicedb, time.monotonic, tokens.of)
-    tokens.on_change = authorization.forget
+    authorization, tokens = _authorization(database, directory, spicedb)
     listener = _listener(settings, directory, tokens, changes)
-    authentication = Authentication(directory, derive(key, api_keys.PURPOSE), settings.environment)
+    authentication, uses = _authentication(settings, database, directory)
     health = Health(database, listener, spicedb, settings.outbox_age_s_max)
     log = PublishedLog(settings.public, settings.log_origin)
     acceptance = Acceptance(database, key)
     clock = BusinessClock(settings.environment)
-    business_now = partial(clock.moment, database)
     members = (database, directory, authorization)
     counted = _counted(settings, database, directory)
     service = DonationService(
-        *(directory, authorization, acceptance, counted.gifts, health.is_backlogged, business_now),
-        settings.currencies,
+        *(directory, authorization, acceptance, counted.gifts, health.is_backlogged),
+        *(partial(clock.moment, database), settings.currencies),
     )
     donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
     steps = Steps(acceptance, donations, counted.gifts, health.is_backlogged)
@@ -110,18 +110,13 @@ def build_app(settings: Settings) -> web.Application:
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
-    exports = Exports(database, log, censuses, clock)
-
-    app = server.application(settings.url, settings.bounds, counted.clients.address_of)
-    if settings.requires_https:
-        app.middlewares.append(
-            requiring_https(settings.limits.trusted_proxies, settings.limits.forwarded)
-        )
+    app = _application(settings, counted.clients)
     fingerprint_key = derive(key, idempotency.PURPOSE)
     sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
+        administration=administration.build(settings, *members),
         affairs=affairs.build(
             *(members, public, changes, clock, key, health.is_backlogged, donations, spicedb)
         ),
@@ -135,7 +130,7 @@ def build_app(settings: Settings) -> web.Application:
         public=PublicRoutes(public),
         census=CensusRoutes(public, censuses),
         proofs=ProofRoutes(Proofs(database, log), log.number),
-        exports=ExportRoutes(public, exports),
+        exports=ExportRoutes(public, Exports(database, log, censuses, clock)),
         ledger=LedgerRoutes(MemberLedger(database, authorization, clock)),
         payouts=PayoutRoutes(PayoutBooks(database)),
         reconciliation=ReconciliationRoutes(Reconciliations(database)),
@@ -147,8 +142,17 @@ def build_app(settings: Settings) -> web.Application:
     trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
     _add_routes(app, routes, gate, trail)
     parts: list[_Part] = [trail, listener, service, reception, health]
-    parts += [*counted.parts, *sign_in.parts]
+    parts += [uses, *counted.parts, *sign_in.parts]
     _add_life(app, database, health, log, changes, parts)
+    return app
+
+
+def _application(settings: Settings, clients: Clients) -> web.Application:
+    app = server.application(settings.url, settings.bounds, clients.address_of)
+    if settings.requires_https:
+        app.middlewares.append(
+            requiring_https(settings.limits.trusted_proxies, settings.limits.forwarded)
+        )
     return app
 
 
@@ -168,6 +172,26 @@ def _counted(settings: Settings, database: Database, directory: Directory) -> _C
     leases = Leases(database, key, time.monotonic)
     rates = RateLimits(settings.policies, clients, leases, directory)
     return _Counted(clients, gifts, rates, [gifts, leases])
+
+
+def _authorization(
+    database: Database, directory: Directory, spicedb: SpiceDB
+) -> tuple[Authorization, Tokens]:
+    """What SpiceDB and the edge's own rows allow, as of the newest relationships known."""
+    tokens = Tokens(database)
+    word = OwnWord(directory, Standings(database))
+    authorization = Authorization(spicedb, time.monotonic, tokens.of, word)
+    tokens.on_change = authorization.forget
+    return authorization, tokens
+
+
+def _authentication(
+    settings: Settings, database: Database, directory: Directory
+) -> tuple[Authentication, Uses]:
+    """Who is behind a key, and when each key was last used."""
+    uses = Uses(database)
+    hash_key = derive(settings.master_key, api_keys.PURPOSE)
+    return Authentication(directory, hash_key, settings.environment, uses.note), uses
 
 
 @dataclass(frozen=True, slots=True)

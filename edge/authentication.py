@@ -5,6 +5,7 @@ other environment gets another one, since that is a mistake worth naming.
 """
 
 import hmac
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,10 +23,17 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="amply"'}
 
 
 class Authentication:
-    """Finds the caller behind an API key."""
+    """Finds the caller behind an API key; `note` is told of each use: of which, and whose."""
 
-    def __init__(self, directory: Directory, hash_key: bytes, environment: Environment) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        hash_key: bytes,
+        environment: Environment,
+        note: Callable[[str, str], None] = lambda key, holder: None,
+    ) -> None:
         self._directory = directory
+        self._note = note
         self._hash_key = hash_key
         self._environment = environment
 
@@ -44,10 +52,13 @@ class Authentication:
         key = await self._directory.api_key(secret_hash)
         if key is None or not self._is_usable(key, secret_hash):
             raise self.refusal()
+        self._note(key.id, key.organization)
+        is_collector = key.organization.startswith("col_")
         return Caller(
             id=key.id,
             kind="api_key",
-            subject=f"api_key:{key.id}",
+            subject=f"collector:{key.organization}" if is_collector else f"api_key:{key.id}",
+            origins=key.origins,
             organization=key.organization,
             environment=key.environment,
             scopes=key.scopes,

@@ -39,6 +39,14 @@ class Asker(Protocol):
         ...
 
 
+class Word(Protocol):
+    """What can take back a yes of SpiceDB's."""
+
+    async def stands(self, question: Question) -> bool:
+        """Whether the yes to a question stands; ProblemError 503 while nobody can tell."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Decision:
     is_allowed: bool
@@ -50,6 +58,7 @@ class Authorization:
     """Decisions with a short memory; at most one question of a kind is under way.
 
     `token_of` is the ZedToken of an organization's newest relationships, as far as it is known.
+    `word` is asked after each yes, a remembered one too.
     """
 
     def __init__(
@@ -57,8 +66,10 @@ class Authorization:
         spicedb: Asker,
         clock: Callable[[], float],
         token_of: Callable[[str], Awaitable[str | None]],
+        word: Word | None = None,
     ) -> None:
         self._spicedb = spicedb
+        self._word = word
         self._clock = clock
         self._token_of = token_of
         self._decisions: dict[Question, _Decision] = {}
@@ -89,6 +100,11 @@ class Authorization:
 
         `is_fresh`: SpiceDB is asked now, for its newest data.
         """
+        if not await self._is_allowed(question, may_be_stale=may_be_stale, is_fresh=is_fresh):
+            return False
+        return self._word is None or await self._word.stands(question)
+
+    async def _is_allowed(self, question: Question, *, may_be_stale: bool, is_fresh: bool) -> bool:
         if is_fresh:
             try:
                 return await self._spicedb.ask(question, NEWEST)
@@ -124,7 +140,10 @@ class Authorization:
                 decided |= await self._decide_together(about, unknown)
         except UnreachableError as error:
             raise _unavailable() from error
-        return [decided[question] for question in questions]
+        return [
+            decided[question] and (self._word is None or await self._word.stands(question))
+            for question in questions
+        ]
 
     async def as_of(self, resource: str) -> AsOf:
         """How new data must be to show all that was heard about the resource."""

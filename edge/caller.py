@@ -17,7 +17,9 @@ class Caller:
     `id` is `key_…` or `usr_…`; `subject` is what SpiceDB knows them as (`api_key:key_…`).
     `organization` is the one on whose behalf they ask: a key's own; for a person the one in the
     path, else the one named in `Amply-Organization`, else empty. `authenticated_at` and `is_strong`
-    are of a person's sign-in: when, and whether with a second factor (RFC 9470).
+    are of a person's sign-in: when, and whether with a second factor (RFC 9470). A collector's key
+    asks for the collector: `organization` is `col_…`, and so is the subject. A publishable key has
+    `origins`: of the pages that it may stand in.
     """
 
     id: str
@@ -29,6 +31,7 @@ class Caller:
     session: str | None = None
     authenticated_at: datetime | None = None
     is_strong: bool = False
+    origins: frozenset[str] = frozenset()
 
 
 CALLER: Final = web.RequestKey("caller", Caller)

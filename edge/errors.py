@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge.limits.problems import PROBLEMS as _OF_LIMITS
+from edge.members.problems import PROBLEMS as _OF_ORGANIZATIONS
 from edge.problem_kind import ProblemKind
 from edge.problems_of_affairs import PROBLEMS_OF_AFFAIRS
 from edge.sessions.problems import PROBLEMS as _OF_PEOPLE
@@ -19,6 +20,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     **_OF_LIMITS,
     **_OF_PEOPLE,
     **PROBLEMS_OF_AFFAIRS,
+    **_OF_ORGANIZATIONS,
     "malformed_request": ProblemKind(400, "Not valid HTTP", "Send HTTP/1.1 as RFC 9112 has it."),
     "malformed_json": ProblemKind(400, "Not valid JSON", "Send one JSON object in UTF-8."),
     "idempotency_key_missing": ProblemKind(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -20,7 +20,18 @@ from edge.http import query_integer, refuse_query
 LIMIT_MAX: Final = 100
 LIMIT_DEFAULT: Final = 50
 
-Row = TypeVar("Row", bound=Mapping[str, Any])
+
+#: The query parameters that a route knows, and what each may be.
+Filters = Mapping[str, Collection[str] | re.Pattern[str]]
+
+
+class Columns(Protocol):
+    """A row of the database, or a mapping: its values by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+Row = TypeVar("Row", bound=Columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +70,7 @@ class Page:
         return listing([spell(row) for row in rows[: self.limit]], following)
 
 
-def read_page(
-    request: web.Request, filters: Mapping[str, Collection[str] | re.Pattern[str]] | None = None
-) -> Page:
+def read_page(request: web.Request, filters: Filters | None = None) -> Page:
     """The page a request asks for; ProblemError 422 for a parameter or value that is not known.
 
     `filters` maps the query parameters that the route knows to what they may be.

@@ -18,7 +18,13 @@ from edge.sessions.operations import SCOPE as PERSON
 
 COMMITTED: Final = Path(__file__).parent / "openapi.json"
 _SCHEMAS: Final = "#/components/schemas/"
-_DESCRIPTIONS: Final = {200: "Done.", 201: "Made.", 202: "Accepted.", 303: "See there."}
+_DESCRIPTIONS: Final = {
+    200: "Done.",
+    201: "Made.",
+    202: "Accepted.",
+    204: "Done; there is nothing to say.",
+    303: "See there.",
+}
 _HEADERS: Final = {
     "Amply-Entries": "How many entries the whole copy has.",
     "Content-Disposition": "A file name.",
@@ -143,7 +149,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
             **_problems(operation.refusals),
         },
     }
-    if operation.status == 201:
+    if operation.status == 201 and "Preference-Applied" in operation.headers:
         described["responses"]["202"] = {
             "description": "Accepted; see Location.",
             "content": content,

@@ -59,6 +59,10 @@ class Operation:
             needs += ["permissions_unavailable", "permission_denied", "organization_not_found"]
         if self.access.on in ("own", "service"):
             needs.append("organization_not_named")
+        if self.access.is_for_persons:
+            needs.append("permission_denied")
+        if self.access.is_publishable:
+            needs.append("origin_not_allowed")
         if self.access.needs_step_up:
             needs.append("step_up_needed")
         return tuple(dict.fromkeys([*self.problems, *needs]))

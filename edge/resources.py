@@ -81,10 +81,7 @@ async def read_command(
     """
     refuse_query(request)
     key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
-    body: dict[str, Any] = {}
-    if raw := await read_body(request, bytes_max):
-        require_json(request)
-        body = json_body.parse(raw)
+    body = await _read_object(request, bytes_max)
     resource = request.match_info.route.resource
     assert resource is not None, "a route with a handler has a resource"
     return Command(
@@ -130,6 +127,25 @@ async def claim(connection: AnyConnection, command: Command[Any], identifier: st
 
 def _key_of(command: Command[Any]) -> tuple[str, str, str, str]:
     return command.tenant, command.environment, command.route, command.idempotency_key
+
+
+async def read_model(
+    request: web.Request, model: type[Model], bytes_max: int = BODY_BYTES_MAX
+) -> Model:
+    """The body of a request that makes nothing, `{}` when it is left out.
+
+    ProblemError 400, 408, 413, 415, 422.
+    """
+    refuse_query(request)
+    return json_body.validate(model, await _read_object(request, bytes_max))
+
+
+async def _read_object(request: web.Request, bytes_max: int) -> dict[str, Any]:
+    raw = await read_body(request, bytes_max)
+    if not raw:
+        return {}
+    require_json(request)
+    return json_body.parse(raw)
 
 
 def made(

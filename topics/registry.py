@@ -8,6 +8,7 @@ from contracts.disputes import DisputeChanged
 from contracts.donations import DonationRequested
 from contracts.entries import EntryRecorded, EntryRequested
 from contracts.events import ResourceChanged
+from contracts.invitations import InvitationMailRequested
 from contracts.looks import PaymentLookRequested, PayoutLookRequested
 from contracts.messages import MessageRefused
 from contracts.payments import (
@@ -170,6 +171,13 @@ RESOURCES_CHANGED: Final = Topic(
     senders=frozenset({"edge"}),
     key=lambda message: message.organization,
 )
+INVITATIONS_MAIL_REQUESTED: Final = Topic(
+    name="invitations.mail_requested.v1",
+    body=InvitationMailRequested,
+    kind="command",
+    senders=frozenset({"edge"}),
+    key=lambda message: message.body.invitation,
+)
 MESSAGES_REFUSED: Final = Topic(
     name="messages.refused.v1",
     body=MessageRefused,
@@ -212,6 +220,7 @@ TOPICS: Final[dict[str, Topic[Any]]] = {
         ENTRIES_RECORDED,
         CHECKPOINTS_PUBLISHED,
         PERMISSIONS_REQUESTED,
+        INVITATIONS_MAIL_REQUESTED,
         RESOURCES_CHANGED,
         MESSAGES_REFUSED,
     )

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final, TypeVar
 
 from edge.database.pool import Database
+from edge.database.store import set_scope
 from edge.directory import store
 from edge.directory.records import ApiKey, Campaign, Fund, Organization
 from topics.outbox import AnyConnection
@@ -89,6 +90,16 @@ class Directory:
             ("campaign", organization, campaign),
             lambda connection: store.campaign(connection, organization, campaign),
         )
+
+    async def may_collect(self, collector: str, organization: str) -> bool:
+        """False when the organization has revoked what it once allowed the collector."""
+
+        async def load(connection: AnyConnection) -> bool:
+            async with connection.transaction():
+                await set_scope(connection, [collector])
+                return await store.may_collect(connection, collector, organization)
+
+        return await self._find(("collects", collector, organization), load)
 
     async def _find(
         self, key: Hashable, load: Callable[[AnyConnection], Awaitable[Record]]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.donations import Visibility
+from edge.organizations.models import Status
 from edge.settings import Environment
 
 
@@ -12,7 +13,8 @@ class Organization:
     """`public_after_days` counts from a gift whose visibility is `delayed_public`.
 
     `may_charge`: Stripe lets its current account take charges, and lets us act for it.
-    `platform_fee_basis_points` is the platform's share of each charge, in 1/10 000.
+    `platform_fee_basis_points` is the platform's share of each charge, in 1/10 000. A pending one
+    has no ledger yet; money of a suspended or closed one stands still.
     """
 
     id: str
@@ -24,6 +26,7 @@ class Organization:
     accepts_donations: bool
     may_charge: bool
     platform_fee_basis_points: int = 0
+    status: Status = "verified"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,12 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as it is stored: `secret_hash` is all that is known of its secret."""
+    """A key as it is stored: `secret_hash` is all that is known of its secret.
+
+    `organization` is its holder, which may be a collector `col_…`. A publishable one has the
+    `origins` of the pages that it may stand in. The secret before a rotation is a key that ends
+    with the overlap.
+    """
 
     id: str
     organization: str
@@ -60,3 +68,4 @@ class ApiKey:
     scopes: frozenset[str]
     expires_at: datetime | None
     revoked_at: datetime | None
+    origins: frozenset[str] = frozenset()

@@ -7,9 +7,10 @@ from edge.directory.records import ApiKey, Campaign, Fund, Organization
 from topics.outbox import AnyConnection
 
 _ORGANIZATION: Final = """
-    SELECT o.id, o.slug, o.name, o.log, o.visibility, o.public_after_days, o.accepts_donations,
+    SELECT o.id, o.slug, o.name, o.log, o.visibility, o.public_after_days,
+        o.accepts_donations AND o.status = 'verified' AS accepts_donations,
         coalesce(a.authorized AND a.charges_enabled, false) AS may_charge,
-        o.platform_fee_basis_points
+        o.platform_fee_basis_points, o.status
     FROM edge.organizations AS o
     LEFT JOIN read.accounts AS a ON a.organization = o.id AND a.is_current
 """
@@ -36,9 +37,19 @@ CAMPAIGN: Final = """
     SELECT id, organization, status, fund, starts_at, ends_at FROM edge.campaigns
     WHERE organization = $1 AND id = $2
 """
+# A closed collector's keys are revoked with it.
 API_KEY_BY_HASH: Final = """
-    SELECT id, organization, environment, secret_hash, scopes, expires_at, revoked_at
-    FROM edge.api_keys WHERE secret_hash = $1
+    SELECT k.id, coalesce(k.organization, k.collector) AS organization, k.environment,
+        CASE WHEN k.secret_hash = $1 THEN k.secret_hash ELSE k.previous_hash END AS secret_hash,
+        k.scopes, k.origins,
+        CASE WHEN k.secret_hash = $1 THEN k.expires_at
+            ELSE least(k.expires_at, k.previous_until) END AS expires_at,
+        coalesce(k.revoked_at, CASE WHEN c.status = 'closed' THEN c.updated_at END) AS revoked_at
+    FROM edge.api_keys AS k LEFT JOIN edge.collectors AS c ON c.id = k.collector
+    WHERE k.secret_hash = $1 OR k.previous_hash = $1
+"""
+MAY_COLLECT: Final = """
+    SELECT status = 'allowed' FROM edge.collections WHERE collector = $1 AND organization = $2
 """
 FRESHNESS: Final = "SELECT zed_token FROM read.permission_tokens WHERE organization = $1"
 
@@ -76,7 +87,8 @@ async def api_key(connection: AnyConnection, secret_hash: bytes) -> ApiKey | Non
     if row is None:
         return None
     columns: dict[str, Any] = dict(row)
-    columns["scopes"] = frozenset(columns["scopes"])
+    for name in ("scopes", "origins"):
+        columns[name] = frozenset(columns[name])
     return ApiKey(**columns)
 
 
@@ -84,3 +96,8 @@ async def zed_token(connection: AnyConnection, organization: str) -> str | None:
     """The token of the organization's newest relationships; None before its first."""
     token: str | None = await connection.fetchval(FRESHNESS, organization)
     return token
+
+
+async def may_collect(connection: AnyConnection, collector: str, organization: str) -> bool:
+    """False when the organization has revoked what it once allowed; the collector is in scope."""
+    return await connection.fetchval(MAY_COLLECT, collector, organization) is not False

@@ -68,6 +68,9 @@ class Donations:
         async with self._database.transaction([caller.organization]) as connection:
             row = await store.find_donation(connection, caller.organization, donation)
             asked = await store.find_answers(connection, caller.organization, donation)
+        has_asked = any(request["created_by"] == caller.id for request in asked)
+        if caller.origins and not has_asked:  # Who reads the page's key knows no other gift.
+            raise ProblemError("donation_not_found")
         stored = next((request for request in asked if request["route"] == ROUTE), None)
         answer = None
         if stored is not None:
@@ -82,7 +85,6 @@ class Donations:
             resource = answer
         else:
             raise ProblemError("donation_not_found")
-        has_asked = any(request["created_by"] == caller.id for request in asked)
         if resource["status"] == "requires_action" and has_asked:
             resource["next_action"] = await self._next_action(resource["organization"], donation)
         return Seen(resource["organization"], resource | await self._aftermath(resource))

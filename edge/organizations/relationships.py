@@ -1,7 +1,7 @@
 """What SpiceDB is told of organizations and keys (deploy/spicedb/schema.zed)."""
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, Literal
 
 from contracts.permissions import RelationshipChange
 
@@ -42,6 +42,26 @@ SCOPES: Final[dict[str, str | None]] = {
 }
 
 
+#: What only persons may, after a sign-in with a second factor where rights move: no key has these.
+PERSONAL_SCOPES: Final = frozenset(
+    {
+        "api_keys:read",
+        "api_keys:write",
+        "collectors:read",
+        "collectors:write",
+        "members:write",
+        "staff",
+    }
+)
+#: What a key that stands in web pages may, and what a collector's may.
+PUBLISHABLE_SCOPES: Final = frozenset({"donations:read", "donations:write"})
+COLLECTOR_SCOPES: Final = frozenset({"donations:read", "donations:write"})
+
+ROLES: Final = ("owner", "admin", "finance", "content", "viewer", "auditor", "board")
+STAFF_ROLES: Final = ("support", "operations", "superuser")
+
+Operation = Literal["touch", "delete"]
+
 #: The relation that a scope may have with single funds, in place of the whole organization.
 OF_FUNDS: Final = frozenset({"ledger:read_internal"})
 
@@ -54,9 +74,46 @@ def of_organization(
     changes = [_touch(resource, "platform", PLATFORM)]
     changes += [_touch(resource, "public_ledger", subject) for subject in EVERYBODY]
     if accepts_donations:
-        changes += [_touch(resource, "accepts_donations", subject) for subject in EVERYBODY]
+        changes += accepting(organization, "touch")
     changes += [of_fund(fund, organization) for fund in funds]
     return changes
+
+
+def of_applicant(organization: str, person: str) -> list[RelationshipChange]:
+    """An organization that applies belongs to the platform, which reviews it, and to its owner."""
+    resource = f"organization:{organization}"
+    return [_touch(resource, "platform", PLATFORM), _touch(resource, "owner", f"user:{person}")]
+
+
+def accepting(organization: str, operation: Operation) -> list[RelationshipChange]:
+    """Whether an organization accepts donations at all."""
+    return _wildcards(operation, organization, "accepts_donations")
+
+
+def suspended(organization: str, operation: Operation) -> list[RelationshipChange]:
+    """Whether whatever moves its money is frozen."""
+    return _wildcards(operation, organization, "suspended")
+
+
+def of_member(organization: str, person: str, role: str | None) -> list[RelationshipChange]:
+    """A person's one role in an organization; None: no role (any more)."""
+    return _of_role(f"organization:{organization}", person, role, ROLES)
+
+
+def of_staff(person: str, role: str | None) -> list[RelationshipChange]:
+    """A person's one role at the platform; None: no role (any more)."""
+    return _of_role(PLATFORM, person, role, STAFF_ROLES)
+
+
+def of_collector(collector: str, manager: str) -> list[RelationshipChange]:
+    """A new collector belongs to the platform and to whoever manages it."""
+    resource = f"collector:{collector}"
+    return [_touch(resource, "platform", PLATFORM), _touch(resource, "manager", f"user:{manager}")]
+
+
+def collecting(organization: str, collector: str, operation: Operation) -> RelationshipChange:
+    """Whether a collector may take gifts for an organization."""
+    return _change(operation, f"organization:{organization}", "collector", f"collector:{collector}")
 
 
 def of_fund(fund: str, organization: str) -> RelationshipChange:
@@ -82,7 +139,33 @@ def of_api_key(
     return list(dict.fromkeys(changes))  # Two scopes may need one relation.
 
 
+def of_revoked_key(
+    key: str, organization: str, scopes: Iterable[str], funds: Collection[str] = ()
+) -> list[RelationshipChange]:
+    """All that `of_api_key` said is taken back."""
+    said = of_api_key(key, organization, scopes, funds)
+    return [change.model_copy(update={"operation": "delete"}) for change in said]
+
+
+def _of_role(
+    resource: str, person: str, role: str | None, roles: Iterable[str]
+) -> list[RelationshipChange]:
+    """Also those that nobody remembers giving are taken, so that a role is one."""
+    subject = f"user:{person}"
+    changes = [_change("delete", resource, other, subject) for other in roles if other != role]
+    return changes if role is None else [*changes, _touch(resource, role, subject)]
+
+
+def _wildcards(operation: Operation, organization: str, relation: str) -> list[RelationshipChange]:
+    resource = f"organization:{organization}"
+    return [_change(operation, resource, relation, subject) for subject in EVERYBODY]
+
+
 def _touch(resource: str, relation: str, subject: str) -> RelationshipChange:
+    return _change("touch", resource, relation, subject)
+
+
+def _change(operation: Operation, resource: str, relation: str, subject: str) -> RelationshipChange:
     return RelationshipChange(
-        operation="touch", resource=resource, relation=relation, subject=subject
+        operation=operation, resource=resource, relation=relation, subject=subject
     )

@@ -15,25 +15,21 @@ import asyncpg
 
 from contracts.accounts import AccountRequested
 from contracts.donations import Visibility
-from contracts.entries import EntryRequested
-from contracts.identifiers import business_id, random_id, type_id
-from contracts.message import BodyT, Envelope
+from contracts.identifiers import random_id, type_id
 from contracts.money import EXPONENTS
-from contracts.permissions import PermissionsRequested, RelationshipChange
+from contracts.permissions import RelationshipChange
 from edge import api_keys
 from edge.database.store import set_scope
-from edge.organizations import relationships, store
+from edge.organizations import messages, relationships, store
 from edge.settings import Environment
 from ledger.keys import derive
 from topics import outbox
 from topics.codec import Record
 from topics.outbox import AnyConnection
-from topics.registry import ACCOUNTS_REQUESTED, ENTRIES_REQUESTED, PERMISSIONS_REQUESTED
-from topics.topic import Topic
+from topics.registry import ACCOUNTS_REQUESTED
 
 _SLUG: Final = re.compile(r"[a-z0-9](-?[a-z0-9]){1,62}")
 _ACCOUNT: Final = re.compile(r"acct_[A-Za-z0-9_]{1,250}")
-_SENDER: Final = "edge"
 SCOPES_DEFAULT: Final = ("donations:read", "donations:write", "donors:read")
 
 
@@ -110,13 +106,13 @@ async def register_organization(
             organization, funds.values(), accepts_donations=accepts_donations
         )
         changes = [*of_organization, *changes]
-        messages = [
-            _genesis(organization, name, origin, now),
-            _permissions(organization, organization, changes, now),
+        told = [
+            messages.genesis(organization, name, origin, now),
+            messages.permissions(organization, organization, changes, now),
         ]
         if stripe_account is not None:
-            messages.append(_adoption(organization, stripe_account, now))
-        await outbox.queue(connection, messages)
+            told.append(_adoption(organization, stripe_account, now))
+        await outbox.queue(connection, told)
     return Registered(organization, funds, key)
 
 
@@ -139,7 +135,7 @@ async def open_fund(connection: AnyConnection, organization: str, currency: str)
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
         changes = [relationships.of_fund(fund, organization)]
-        await outbox.queue(connection, [_permissions(organization, fund, changes, now)])
+        await outbox.queue(connection, [messages.permissions(organization, fund, changes, now)])
     return fund
 
 
@@ -168,7 +164,7 @@ async def create_api_key(
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
-        await outbox.queue(connection, [_permissions(organization, key.id, changes, now)])
+        await outbox.queue(connection, [messages.permissions(organization, key.id, changes, now)])
     return key
 
 
@@ -205,41 +201,12 @@ async def _insert_key(
     return key, relationships.of_api_key(key.id, organization, set(scopes), funds)
 
 
-def _genesis(organization: str, name: str, origin: str, now: datetime) -> Record:
-    body = EntryRequested(
-        kind="genesis",
-        visibility="public_full",
-        subject=organization,
-        details={"name": name, "origin": origin},
-    )
-    return _record(ENTRIES_REQUESTED, organization, f"{organization}:genesis", body, now)
-
-
-def _permissions(
-    organization: str, subject: str, changes: Sequence[RelationshipChange], now: datetime
-) -> Record:
-    body = PermissionsRequested(changes=tuple(changes))
-    return _record(PERMISSIONS_REQUESTED, organization, f"{subject}:permissions", body, now)
-
-
 def _adoption(organization: str, account: str, now: datetime) -> Record:
     request = type_id("areq", random_id(now))
     body = AccountRequested(request=request, action="adopt", account=account)
-    return _record(ACCOUNTS_REQUESTED, organization, f"{organization}:adopt:{account}", body, now)
-
-
-def _record(
-    topic: Topic[BodyT], organization: str, business_key: str, body: BodyT, now: datetime
-) -> Record:
-    message = Envelope(
-        id=business_id(now, business_key),
-        type=topic.name,
-        time=now,
-        organization=organization,
-        cause=None,
-        body=body,
+    return messages.record(
+        ACCOUNTS_REQUESTED, organization, f"{organization}:adopt:{account}", body, now
     )
-    return outbox.prepare(_SENDER, topic, message)
 
 
 def _check(slug: str, name: str, currencies: Sequence[str], stripe_account: str | None) -> None:

@@ -15,6 +15,7 @@ from edge.limits.policies import Rate, rate_of
 from edge.operation import Operation
 from edge.operations import OPERATIONS
 from edge.routes.accounts import AccountRoutes
+from edge.routes.administration import Administration
 from edge.routes.affairs import Affairs
 from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
@@ -76,6 +77,7 @@ class Routes:
     """Every handler there is, by subject."""
 
     accounts: AccountRoutes
+    administration: Administration
     affairs: Affairs
     authentication: AuthenticationRoutes
     connect_pages: ConnectRoutes
@@ -102,6 +104,7 @@ def table(routes: Routes) -> tuple[Row, ...]:
         *routes.authentication.table(),
         *_of_money(routes),
         *routes.affairs.table(),
+        *routes.administration.table(),
         *_of_the_ledger(routes),
         *_of_the_server(routes),
     )

@@ -8,6 +8,7 @@ from deploy.embedded.cache import Cache
 from deploy.login.installation import ensure_provider
 from edge.metrics import AUDIT_LATE
 from tests.edge.browser import Browser
+from tests.edge.crowd import Crowd, gathered
 from tests.edge.deposits import Deposits, one_deposit
 from tests.edge.login import EDGE, Login, provider
 from tests.edge.office import Office
@@ -51,6 +52,12 @@ def stand(
 async def edge(stand: Stand) -> AsyncIterator[Served]:
     async with stand.serve() as served:
         yield served
+
+
+@pytest.fixture
+async def crowd(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Crowd]:
+    async with gathered(stand, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ us; what an organization typed loses its line breaks.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,6 +17,7 @@ import orjson
 
 from contracts.entries import EntryRecorded
 from contracts.identifiers import parse_type_id, time_of
+from contracts.invitations import InvitationMailRequested
 from contracts.message import Envelope
 from contracts.money import spell
 
@@ -36,6 +38,17 @@ class Letterhead:
 
     sender: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What an invitation's mail says, and to whom it goes."""
+
+    recipient: str
+    token: str
+    organization: str
+    role: str
+    expires_at: datetime
 
 
 def concerns_donor(entry: EntryRecorded) -> bool:
@@ -89,6 +102,30 @@ def thanks(
         f"It is recorded in the public ledger as entry {entry.entry_id}.\n"
         "Your receipt proves that, and anyone can check it without believing us:\n"
         f"{letterhead.url}/v1/donations/{entry.subject}/receipt\n"
+    )
+    return mail
+
+
+def invitation(
+    message: Envelope[InvitationMailRequested], of: Invitation, *, letterhead: Letterhead
+) -> EmailMessage:
+    """The mail of an invitation. Its Message-ID is the invitation's, so that a repeat is known."""
+    name = one_line(of.organization)
+    mail = EmailMessage(policy=SMTPUTF8)
+    mail["From"] = letterhead.sender
+    mail["To"] = of.recipient
+    mail["Subject"] = f"{name} invites you"
+    mail["Date"] = format_datetime(message.time)
+    domain = letterhead.sender.rpartition("@")[2]
+    mail["Message-ID"] = f"<{message.body.invitation}@{domain}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers.
+    # Behind "#" the token reaches no server and no server's log.
+    mail.set_content(
+        f"{name} invites you to work with it on Amply, as {of.role}.\n\n"
+        "Sign in with this very address and accept here:\n"
+        f"{letterhead.url}/invitations#{of.token}\n\n"
+        f"The invitation ends on {of.expires_at:%Y-%m-%d}, and can be used once.\n"
+        "Whoever did not expect it need do nothing.\n"
     )
     return mail
 

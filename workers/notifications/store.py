@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from contracts.entries import EntryRecorded
-from contracts.message import Envelope
 from topics.outbox import AnyConnection
 from workers.gateways.database import Pool, tenant
 from workers.notifications.decisions import Settled
@@ -21,6 +20,13 @@ LOAD: Final = """
         ON money.organization = o.id AND money.entry_id = $2 AND money.section = 'money'
     LEFT JOIN read.donor_keys AS k ON k.organization = o.id AND k.id = d.profile
     WHERE o.id = $1
+"""
+INVITATION: Final = """
+    SELECT i.id, i.role, i.sealed, i.expires_at, i.organization_name AS organization
+    FROM read.invitation_mails AS i
+    WHERE i.organization = $1 AND i.id = $2 AND i.expires_at > now() AND NOT EXISTS (
+        SELECT FROM notifications.mails AS m
+        WHERE m.organization = i.organization AND m.entry_id = i.id)
 """
 SETTLE: Final = """
     INSERT INTO notifications.mails (organization, entry_id, outcome, smtp_code)
@@ -41,6 +47,17 @@ class Material:
     money: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class SealedInvitation:
+    """What an invitation's mail needs: address and token encrypted, the organization's name."""
+
+    id: str
+    role: str
+    sealed: bytes
+    expires_at: datetime
+    organization: str
+
+
 async def load(pool: Pool, asked: Sequence[tuple[str, str]]) -> list[Material | None]:
     """The material for the mails of (organization, entry); None when there is no such tenant."""
     async with tenant(pool, *(organization for organization, _ in asked)) as connection:
@@ -49,13 +66,18 @@ async def load(pool: Pool, asked: Sequence[tuple[str, str]]) -> list[Material | 
     return [Material(**row) if row else None for row in rows]
 
 
-async def settle(
-    connection: AnyConnection, settled: Sequence[tuple[Envelope[EntryRecorded], Settled]]
-) -> None:
-    """Keep what became of each mail."""
+async def invitation(pool: Pool, organization: str, identifier: str) -> SealedInvitation | None:
+    """An open invitation whose mail is not settled."""
+    async with tenant(pool, organization) as connection:
+        row = await connection.fetchrow(INVITATION, organization, identifier)
+    return SealedInvitation(**row) if row else None
+
+
+async def settle(connection: AnyConnection, settled: Sequence[tuple[str, str, Settled]]) -> None:
+    """Keep what became of each mail, by (organization, what it is about)."""
     rows = [
-        (message.organization, message.body.entry_id, outcome.outcome, outcome.smtp_code)
-        for message, outcome in settled
+        (organization, subject, outcome.outcome, outcome.smtp_code)
+        for organization, subject, outcome in settled
     ]
     if rows:
         await connection.execute(SETTLE, *[list(column) for column in zip(*rows, strict=True)])

@@ -1,8 +1,9 @@
-"""Thank a donor by mail, once, when the gift is in the ledger."""
+"""Thank a donor by mail, once, when the gift is in the ledger; bring invitations to members."""
 
 from collections.abc import Sequence
 
 from contracts.entries import EntryRecorded
+from contracts.invitations import InvitationMailRequested
 from contracts.message import Envelope
 from topics import registry
 from topics.failpoints import reach
@@ -41,13 +42,46 @@ async def record(
     outcomes: Sequence[tuple[Envelope[EntryRecorded], Settled | None]], transaction: Transaction
 ) -> None:
     """Keep that these mails are settled."""
-    settled = [(message, outcome) for message, outcome in outcomes if outcome is not None]
+    settled = [
+        (message.organization, message.body.entry_id, outcome)
+        for message, outcome in outcomes
+        if outcome is not None
+    ]
+    await store.settle(transaction.connection, settled)
+
+
+async def invite(
+    message: Envelope[InvitationMailRequested], notifications: Notifications
+) -> Settled | None:
+    """Send the mail of an invitation; None when it was sent, or the invitation is over."""
+    invitation = await notifications.invitation(message.organization, message.body.invitation)
+    if invitation is None:
+        return None
+    mail = decisions.invitation(message, invitation, letterhead=notifications.letterhead)
+    refusal = await notifications.mail.send(mail)
+    reach("notifications.sent")
+    return Settled("sent") if refusal is None else Settled("refused", refusal)
+
+
+async def record_invitations(
+    outcomes: Sequence[tuple[Envelope[InvitationMailRequested], Settled | None]],
+    transaction: Transaction,
+) -> None:
+    """Keep that these mails are settled."""
+    settled = [
+        (message.organization, message.body.invitation, outcome)
+        for message, outcome in outcomes
+        if outcome is not None
+    ]
     await store.settle(transaction.connection, settled)
 
 
 WORKER = Worker(
     name="notifications",
-    routes=[Act(registry.ENTRIES_RECORDED, thank, record)],
+    routes=[
+        Act(registry.ENTRIES_RECORDED, thank, record),
+        Act(registry.INVITATIONS_MAIL_REQUESTED, invite, record_invitations),
+    ],
     gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
     resources=open_notifications,
 )

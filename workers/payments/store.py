@@ -29,7 +29,8 @@ OPEN: Final = """
             AS a (organization, donation, request, on_client)
         ORDER BY organization, donation
     ), owners AS (
-        SELECT organization AS id, account, is_current, authorized AND charges_enabled AS usable
+        SELECT organization AS id, account, is_current,
+            authorized AND charges_enabled AND NOT is_frozen AS usable
         FROM read.accounts WHERE organization = ANY ($1)
     ), opened AS (
         INSERT INTO payments.attempts

@@ -23,7 +23,7 @@ BEGIN: Final = """
 """
 FIND: Final = """
     SELECT a.state::text, a.attempt, a.turn, a.account, a.payment_intent, a.request,
-        coalesce(o.authorized AND o.charges_enabled, false) AS usable
+        coalesce(o.authorized AND o.charges_enabled AND NOT o.is_frozen, false) AS usable
     FROM payments.attempts AS a
     LEFT JOIN read.accounts AS o ON o.organization = a.organization AND o.account = a.account
     WHERE a.organization = $1 AND a.donation = $2

@@ -1,0 +1,1 @@
+"""Collectors: shops, points of sale and fundraisers that take gifts for organizations."""

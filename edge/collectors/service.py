@@ -1,0 +1,152 @@
+"""Collectors: made and managed by a person, allowed by organizations, each by itself."""
+
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from asyncpg import Record
+
+from contracts.identifiers import random_id, type_id
+from edge import resources
+from edge.authorization import Authorization, Question
+from edge.caller import Caller
+from edge.collectors import decisions, store
+from edge.collectors.models import CollectorProfile
+from edge.database.pool import Database
+from edge.errors import ProblemError
+from edge.listing import Page
+from edge.members import store as members
+from edge.members.service import lock
+from edge.organizations import messages, relationships
+from edge.resources import Change, Command, Precondition
+from topics import outbox
+from topics.outbox import AnyConnection
+
+#: Active ones of one person.
+COLLECTORS_MAX: Final = 20
+
+Versioned = tuple[dict[str, Any], int]
+
+
+class Collectors:
+    """Who collects, and for whom."""
+
+    def __init__(self, database: Database, authorization: Authorization) -> None:
+        self._database = database
+        self._authorization = authorization
+
+    async def make(self, command: Command[CollectorProfile]) -> tuple[dict[str, Any], int, bool]:
+        """The collector, its version, and whether it was made before; ProblemError 409."""
+        now, person = datetime.now(UTC), command.created_by
+        identifier = type_id("col", random_id(now))
+        async with self._database.transaction([command.tenant, identifier]) as connection:
+            made = await resources.claim(connection, command, identifier)
+            if made is not None:
+                row = await _found(connection, made)
+                return decisions.collector(row), row["version"], True
+            if await store.count(connection, person) >= COLLECTORS_MAX:
+                raise ProblemError("too_many_collectors")
+            await store.make(connection, identifier, command.body, person, now)
+            platform = await members.platform_organization(connection)
+            if platform is None:
+                raise ProblemError("unavailable", "The platform's organization is not registered.")
+            changes = relationships.of_collector(identifier, person)
+            await outbox.queue(
+                connection, [messages.permissions(platform, identifier, changes, now)]
+            )
+            row = await _found(connection, identifier)
+            return decisions.collector(row), row["version"], False
+
+    async def managed(self, person: str, page: Page) -> dict[str, Any]:
+        """A page of those that a person manages, newest first."""
+        async with self._database.transaction([]) as connection:
+            rows = await store.managed(connection, person, page.after_or_nulls, page.rows_max)
+        return page.of(rows, decisions.collector)
+
+    async def require(
+        self, caller: Caller, identifier: str, permission: Literal["view", "manage"]
+    ) -> Versioned:
+        """The collector, for those who may; ProblemError 404 for all others.
+
+        Whoever manages it needs no word of SpiceDB's, which learns of a new one a moment later.
+        """
+        async with self._database.transaction([]) as connection:
+            row = await store.collector(connection, identifier)
+        if row is None:
+            raise ProblemError("collector_not_found")
+        if caller.id != row["manager"] and caller.organization != identifier:
+            question = Question(f"collector:{identifier}", permission, caller.subject)
+            if not await self._authorization.is_allowed(question, is_fresh=True):
+                raise ProblemError("collector_not_found")
+        return decisions.collector(row), row["version"]
+
+    async def change(self, identifier: str, change: Change) -> Versioned:
+        """Who it is after a change; ProblemError 412, 422."""
+        async with self._database.transaction([identifier]) as connection:
+            row = await store.locked(connection, identifier)
+            if row is None:
+                raise ProblemError("collector_not_found")
+            names = CollectorProfile.model_fields
+            current = CollectorProfile(**{name: row[name] for name in names})
+            wanted = resources.changed(CollectorProfile, current, change, row["version"])
+            await store.change(connection, identifier, wanted)
+            row = await _found(connection, identifier)
+        return decisions.collector(row), row["version"]
+
+    async def close(self, identifier: str, precondition: Precondition) -> None:
+        """It collects no more, at once; ProblemError 412."""
+        async with self._database.transaction([identifier]) as connection:
+            row = await store.locked(connection, identifier)
+            if row is None:
+                raise ProblemError("collector_not_found")
+            precondition.require(row["version"])
+            await store.close(connection, identifier, datetime.now(UTC))
+
+    async def allow(self, caller: Caller, identifier: str) -> dict[str, Any]:
+        """Let it take gifts for the organization; ProblemError 404 when there is no such active."""
+        return await self._set(caller, identifier, "allowed")
+
+    async def revoke(self, caller: Caller, identifier: str) -> None:
+        """Let it take no more gifts for the organization, at once; ProblemError 404."""
+        await self._set(caller, identifier, "revoked")
+
+    async def _set(
+        self, caller: Caller, identifier: str, status: Literal["allowed", "revoked"]
+    ) -> dict[str, Any]:
+        organization, now = caller.organization, datetime.now(UTC)
+        async with self._database.transaction([organization]) as connection:
+            await lock(connection, organization)
+            known = await store.collection(connection, organization, identifier)
+            if status == "revoked" and known is None:
+                raise ProblemError("collector_not_found")
+            if status == "allowed":
+                row = await store.collector(connection, identifier)
+                if row is None or row["status"] != "active":
+                    raise ProblemError("collector_not_found")
+            if known is None or known["status"] != status:
+                await store.set_collection(
+                    connection, identifier, organization, status, caller.id, now
+                )
+                word: relationships.Operation = "touch" if status == "allowed" else "delete"
+                changes = [relationships.collecting(organization, identifier, word)]
+                subject = f"{organization}:{identifier}:{now.timestamp()}"
+                await outbox.queue(
+                    connection, [messages.permissions(organization, subject, changes, now)]
+                )
+            known = await store.collection(connection, organization, identifier)
+            assert known is not None, "it was set in this transaction, or before"
+            return decisions.collection(known)
+
+    async def collections(self, holder: str, page: Page) -> dict[str, Any]:
+        """A page of what an organization allows, or of who allows a collector; oldest first."""
+        async with self._database.transaction([holder]) as connection:
+            rows = await store.collections(
+                connection, holder, page.filters.get("status"), page.after_or_nulls, page.rows_max
+            )
+        return page.of(rows, decisions.collection)
+
+
+async def _found(connection: AnyConnection, identifier: str) -> Record:
+    row = await store.collector(connection, identifier)
+    if row is None:
+        raise ProblemError("collector_not_found")
+    return row

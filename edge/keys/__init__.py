@@ -1,0 +1,1 @@
+"""API keys of organizations and collectors: made, shown, rotated, revoked."""

@@ -1,0 +1,161 @@
+"""API keys, from the secret that is shown once to the end that counts at once.
+
+A key's row is what counts: revoked or over, it opens nothing, whatever SpiceDB was told by then.
+A rotation changes the secret and nothing else, so that rights and traces stay with the key.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from asyncpg import Record
+
+from contracts.identifiers import random_id, type_id
+from contracts.permissions import RelationshipChange
+from edge import api_keys, resources
+from edge.database.pool import Database
+from edge.errors import ProblemError
+from edge.keys import decisions, store
+from edge.keys.models import ApiKeyRequest, Rotation
+from edge.listing import Page
+from edge.organizations import messages, relationships
+from edge.organizations import store as organizations
+from edge.resources import Command, Precondition
+from edge.settings import Environment
+from ledger.keys import derive
+from topics import outbox
+from topics.outbox import AnyConnection
+
+#: Not revoked, of one holder.
+KEYS_MAX: Final = 100
+#: How much of a secret tells its holder which it is, and nobody what it is.
+_HINT_LENGTH: Final = 14
+
+
+class Keys:
+    """Keys of organizations (`org_…`) and collectors (`col_…`), their holders."""
+
+    def __init__(self, database: Database, master_key: bytes, environment: Environment) -> None:
+        self._database = database
+        self._hash_key = derive(master_key, api_keys.PURPOSE)
+        self._environment = environment
+
+    async def make(
+        self, holder: str, command: Command[ApiKeyRequest]
+    ) -> tuple[dict[str, Any], int, bool]:
+        """The key with its secret, its version, and whether it was made before.
+
+        A repetition gets the key without the secret, which is kept nowhere. ProblemError 409, 422.
+        """
+        now, body = datetime.now(UTC), command.body
+        scopes = decisions.scopes_of(body, holder)
+        if body.ends_at is not None and body.ends_at <= now:
+            raise ProblemError("time_over", param="expires_at")
+        identifier = type_id("key", random_id(now))
+        async with self._database.transaction([command.tenant, holder]) as connection:
+            made = await resources.claim(connection, command, identifier)
+            if made is not None:
+                row = await _found(connection, holder, made)
+                return decisions.key(row, now), row["version"], True
+            if await store.count(connection, holder) >= KEYS_MAX:
+                raise ProblemError("too_many_keys")
+            secret = api_keys.mint(self._environment, body.kind)
+            is_collector = holder.startswith("col_")
+            row_made = (
+                *(identifier, None if is_collector else holder, holder if is_collector else None),
+                *(body.name, body.kind, self._environment, self._hash(secret), hint_of(secret)),
+                *(scopes, body.origins, body.ends_at, command.created_by, now),
+            )
+            await store.make(connection, row_made)
+            if not is_collector:
+                await self._tell_new(connection, holder, identifier, scopes, body, now)
+            row = await _found(connection, holder, identifier)
+            return decisions.key(row, now, secret), row["version"], False
+
+    async def page(self, holder: str, page: Page) -> dict[str, Any]:
+        """A page of keys, newest first."""
+        now = datetime.now(UTC)
+        async with self._database.transaction([holder]) as connection:
+            rows = await store.keys(
+                connection, holder, page.filters.get("kind"), page.after_or_nulls, page.rows_max
+            )
+        return page.of(rows, lambda row: decisions.key(row, now))
+
+    async def show(self, holder: str, identifier: str) -> tuple[dict[str, Any], int]:
+        """A key and its version; ProblemError 404."""
+        async with self._database.transaction([holder]) as connection:
+            row = await _found(connection, holder, identifier)
+        return decisions.key(row, datetime.now(UTC)), row["version"]
+
+    async def rotate(
+        self, holder: str, identifier: str, command: Command[Rotation]
+    ) -> tuple[dict[str, Any], int, bool]:
+        """The key with its new secret, its version, and whether that was done before."""
+        now = datetime.now(UTC)
+        until = now + timedelta(hours=command.body.overlap_hours)
+        async with self._database.transaction([command.tenant, holder]) as connection:
+            row = await _found(connection, holder, identifier)
+            if await resources.claim(connection, command, identifier) is not None:
+                return decisions.key(row, now), row["version"], True
+            if row["revoked_at"] is not None:
+                raise ProblemError("key_revoked")
+            secret = api_keys.mint(self._environment, row["kind"])
+            await store.rotate(
+                connection, identifier, self._hash(secret), hint_of(secret), until, now
+            )
+            row = await _found(connection, holder, identifier)
+            return decisions.key(row, now, secret), row["version"], False
+
+    async def revoke(self, holder: str, identifier: str, precondition: Precondition) -> None:
+        """The key opens nothing any more, at once; ProblemError 404, 412."""
+        now = datetime.now(UTC)
+        async with self._database.transaction([holder]) as connection:
+            row = await _found(connection, holder, identifier)
+            precondition.require(row["version"])
+            if row["revoked_at"] is not None:
+                return
+            await store.revoke(connection, identifier, now)
+            if row["organization"] is not None:
+                await _tell_revoked(connection, row, now)
+
+    async def _tell_new(
+        self,
+        connection: AnyConnection,
+        organization: str,
+        key: str,
+        scopes: list[str],
+        body: ApiKeyRequest,
+        now: datetime,
+    ) -> None:
+        if foreign := set(body.funds) - await organizations.funds(connection, organization):
+            detail = f"The organization has no fund {', '.join(sorted(foreign))}."
+            raise ProblemError("fund_unknown", detail, param="funds")
+        changes = relationships.of_api_key(key, organization, scopes, body.funds)
+        await outbox.queue(connection, [messages.permissions(organization, key, changes, now)])
+
+    def _hash(self, secret: str) -> bytes:
+        return api_keys.secret_hash(self._hash_key, secret.encode())
+
+
+def hint_of(secret: str) -> str:
+    """How a secret begins."""
+    return secret[:_HINT_LENGTH]
+
+
+async def _tell_revoked(connection: AnyConnection, row: Record, now: datetime) -> None:
+    """Take back all that SpiceDB was told, or is about to be."""
+    key, organization = row["id"], row["organization"]
+    changes = relationships.of_revoked_key(key, organization, row["scopes"])
+    changes += [
+        RelationshipChange(operation="delete", **dict(one))
+        for one in await store.written(connection, f"api_key:{key}")
+    ]
+    subject = f"{key}:revoked"
+    told = list(dict.fromkeys(changes))
+    await outbox.queue(connection, [messages.permissions(organization, subject, told, now)])
+
+
+async def _found(connection: AnyConnection, holder: str, identifier: str) -> Record:
+    row = await store.key(connection, holder, identifier)
+    if row is None:
+        raise ProblemError("key_not_found")
+    return row
