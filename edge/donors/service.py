@@ -15,9 +15,11 @@ from edge.donors import store_profiles as store
 from edge.donors.people import People, person_of
 from edge.errors import ProblemError
 from edge.listing import Page
+from edge.rights.display import Output, shown_of
 from edge.times import spell_time
 from ledger import keys
 from ledger.personal_data import open_donor
+from ledger.visibility import Level
 
 
 class Donors:
@@ -65,8 +67,10 @@ class Donors:
         if row["ciphertext"] is not None:
             data_key = self._key_ring.unwrap(row["wrapped_key"], row["id"])
             value = open_donor(row["ciphertext"], row["id"], data_key)["value"]
-            person = {name: value.get(name) for name in ("name", "email")}
-            person["display"] = value.get("display", "public")
+            # Who gets here sees donors, whatever the ledger shows of their gifts.
+            shown = shown_of(value, row["id"], None, Level.LOG_ONLY, Output.STAFF)
+            display = value.get("display", "public")
+            person = {"name": shown.name, "email": shown.email, "display": display}
         return {
             "id": row["id"],
             "object": "donor",

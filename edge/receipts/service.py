@@ -21,6 +21,7 @@ from edge.errors import ProblemError
 from edge.ledger.openings import openings_shown
 from edge.published_log import PublishedLog, size_of
 from edge.receipts import store
+from edge.rights.display import Output, may_open
 from edge.times import spell_time
 from edge.waiting import Waiters
 from ledger import keys, receipt
@@ -88,7 +89,7 @@ class Receipts:
             shown = await openings_shown(connection, organization, [entry], reader)
             openings = shown.get(entry["id"], {})
             row = await store.find_donor(connection, organization, entry["id"])
-            if row is not None and shows_donor:
+            if row is not None and may_open(Output.STAFF if shows_donor else Output.RECEIPT):
                 wrapped = await store.find_data_key(connection, organization, row["profile"])
                 if wrapped is not None:
                     data_key = self._key_ring.unwrap(wrapped, row["profile"])

@@ -81,6 +81,11 @@ def shown_of(
     return Shown(name if is_named else None, None, None, has_amount=is_open)
 
 
+def may_open(output: Output) -> bool:
+    """Whether an output may carry a donor's opening itself: whatever it has, with its salt."""
+    return output in _TRUSTED
+
+
 def effective(display: Display | None, level: Level) -> Display:
     """How the public sees a donor's choice: never more than the ledger shows of the gift."""
     if level is not Level.OPENED or display is None:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from edge.rights.display import DISPLAYS, Display, Output, Shown, effective, shown_of
+from edge.rights.display import DISPLAYS, Display, Output, Shown, effective, may_open, shown_of
 from ledger.visibility import Level
 
 DONOR = {"name": "Ada Example", "email": "ada@example.org", "display": "public"}
@@ -35,6 +35,10 @@ def test_a_more_private_choice_never_shows_more() -> None:
     for output, level in itertools.product(Output, Level):
         named = [shown(output, display, level).name is not None for display in DISPLAYS]
         assert named == sorted(named)
+
+
+def test_an_opening_leaves_only_to_those_who_may_see_donors() -> None:
+    assert {output for output in Output if may_open(output)} == TRUSTED
 
 
 def test_who_is_forgotten_is_named_nowhere() -> None:
