@@ -34,7 +34,7 @@ _HOLDERS: Final[tuple[tuple[str, str, dict[str, Any], dict[str, Any], tuple[str,
 )
 
 
-def _operations(
+def _reading(
     name: str,
     path: str,
     holder: dict[str, Any],
@@ -42,30 +42,7 @@ def _operations(
     more: tuple[str, ...],
 ) -> tuple[Operation, ...]:
     read = Access(scope="api_keys:read", is_for_persons=True, **needs)
-    write = Access(
-        scope="api_keys:write", is_fresh=True, needs_step_up=True, is_for_persons=True, **needs
-    )
-    made: dict[str, Any] = {
-        "answer": ApiKeyShown,
-        "headers": ("ETag", "Location", "Idempotent-Replayed"),
-        "access": write,
-    }
     return (
-        Operation(
-            method="post",
-            path=path,
-            identifier=f"create{name}ApiKey",
-            summary="Make a key. Its secret is in this answer alone.",
-            status=201,
-            body=ApiKeyRequest,
-            parameters=(holder, IDEMPOTENCY_KEY),
-            problems=(
-                *("scope_unknown", "fund_unknown", "time_over", "too_many_keys"),
-                *OF_COMMAND,
-                *more,
-            ),
-            **made,
-        ),
         Operation(
             method="get",
             path=path,
@@ -98,6 +75,40 @@ def _operations(
             headers=("ETag",),
             problems=("key_not_found", "query_not_accepted", *more),
         ),
+    )
+
+
+def _writing(
+    name: str,
+    path: str,
+    holder: dict[str, Any],
+    needs: dict[str, Any],
+    more: tuple[str, ...],
+) -> tuple[Operation, ...]:
+    write = Access(
+        scope="api_keys:write", is_fresh=True, needs_step_up=True, is_for_persons=True, **needs
+    )
+    made: dict[str, Any] = {
+        "answer": ApiKeyShown,
+        "headers": ("ETag", "Location", "Idempotent-Replayed"),
+        "access": write,
+    }
+    return (
+        Operation(
+            method="post",
+            path=path,
+            identifier=f"create{name}ApiKey",
+            summary="Make a key. Its secret is in this answer alone.",
+            status=201,
+            body=ApiKeyRequest,
+            parameters=(holder, IDEMPOTENCY_KEY),
+            problems=(
+                *("scope_unknown", "fund_unknown", "time_over", "too_many_keys"),
+                *OF_COMMAND,
+                *more,
+            ),
+            **made,
+        ),
         Operation(
             method="post",
             path=f"{path}/{{key}}/rotate",
@@ -123,4 +134,6 @@ def _operations(
     )
 
 
-KEYS: Final = tuple(operation for holder in _HOLDERS for operation in _operations(*holder))
+KEYS: Final = tuple(
+    operation for holder in _HOLDERS for operation in (*_reading(*holder), *_writing(*holder))
+)
