@@ -3,6 +3,7 @@
 import typer
 
 from deploy.cli.accounts import accounts
+from deploy.cli.administering import key, member, organization, staff
 from deploy.cli.auditing import audit
 from deploy.cli.donations import donate, import_gifts
 from deploy.cli.donors import donors
@@ -37,6 +38,10 @@ app.command("reconcile")(reconcile)
 app.add_typer(accounts, name="accounts")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(organizations, name="organizations")
+app.add_typer(organization, name="organization")
+app.add_typer(member, name="member")
+app.add_typer(staff, name="staff")
+app.add_typer(key, name="key")
 ledger = typer.Typer(help="The ledger's records.", no_args_is_help=True)
 ledger.command("export")(export)
 ledger.command("visibility")(visibility)

@@ -7,6 +7,7 @@ from asyncpg import Record
 
 from contracts.identifiers import random_id, type_id
 from edge import resources
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.collectors import decisions, store
@@ -53,6 +54,7 @@ class Collectors:
             await outbox.queue(
                 connection, [messages.permissions(platform, identifier, changes, now)]
             )
+            await audit.write(connection, identifier, after=command.body.model_dump())
             row = await _found(connection, identifier)
             return decisions.collector(row), row["version"], False
 
@@ -89,6 +91,9 @@ class Collectors:
             current = CollectorProfile(**{name: row[name] for name in names})
             wanted = resources.changed(CollectorProfile, current, change, row["version"])
             await store.change(connection, identifier, wanted)
+            await audit.write(
+                connection, identifier, before=current.model_dump(), after=wanted.model_dump()
+            )
             row = await _found(connection, identifier)
         return decisions.collector(row), row["version"]
 
@@ -100,6 +105,7 @@ class Collectors:
                 raise ProblemError("collector_not_found")
             precondition.require(row["version"])
             await store.close(connection, identifier, datetime.now(UTC))
+            await audit.write(connection, identifier, before=row["status"], after="closed")
 
     async def allow(self, caller: Caller, identifier: str) -> dict[str, Any]:
         """Let it take gifts for the organization; ProblemError 404 when there is no such active."""
@@ -125,6 +131,13 @@ class Collectors:
             if known is None or known["status"] != status:
                 await store.set_collection(
                     connection, identifier, organization, status, caller.id, now
+                )
+                await audit.write(
+                    connection,
+                    identifier,
+                    organization=organization,
+                    before=None if known is None else known["status"],
+                    after=status,
                 )
                 word: relationships.Operation = "touch" if status == "allowed" else "delete"
                 changes = [relationships.collecting(organization, identifier, word)]

@@ -12,6 +12,7 @@ from asyncpg import Record
 from contracts.identifiers import random_id, type_id
 from contracts.permissions import RelationshipChange
 from edge import api_keys, resources
+from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.keys import decisions, store
@@ -69,6 +70,7 @@ class Keys:
             if not is_collector:
                 await self._tell_new(connection, holder, identifier, scopes, body, now)
             row = await _found(connection, holder, identifier)
+            await _note(connection, row, after=[body.kind, *scopes])
             return decisions.key(row, now, secret), row["version"], False
 
     async def page(self, holder: str, page: Page) -> dict[str, Any]:
@@ -103,6 +105,7 @@ class Keys:
                 connection, identifier, self._hash(secret), hint_of(secret), until, now
             )
             row = await _found(connection, holder, identifier)
+            await _note(connection, row, before=row["version"] - 1, after=row["version"])
             return decisions.key(row, now, secret), row["version"], False
 
     async def revoke(self, holder: str, identifier: str, precondition: Precondition) -> None:
@@ -114,6 +117,7 @@ class Keys:
             if row["revoked_at"] is not None:
                 return
             await store.revoke(connection, identifier, now)
+            await _note(connection, row, before=[row["kind"], *row["scopes"]])
             if row["organization"] is not None:
                 await _tell_revoked(connection, row, now)
 
@@ -139,6 +143,14 @@ class Keys:
 def hint_of(secret: str) -> str:
     """How a secret begins."""
     return secret[:_HINT_LENGTH]
+
+
+async def _note(
+    connection: AnyConnection, row: Record, *, before: object = None, after: object = None
+) -> None:
+    """Leave an audit row: an organization's; of a collector's key the platform's."""
+    organization = row["organization"]
+    await audit.write(connection, row["id"], organization=organization, before=before, after=after)
 
 
 async def _tell_revoked(connection: AnyConnection, row: Record, now: datetime) -> None:

@@ -40,6 +40,7 @@ REVOKE: Final = """
     UPDATE edge.api_keys SET revoked_at = coalesce(revoked_at, $2), version = version + 1
     WHERE id = $1
 """
+HOLDER: Final = "SELECT coalesce(organization, collector) FROM edge.api_keys WHERE id = $1"
 COUNT: Final = """
     SELECT count(*) FROM edge.api_keys
     WHERE coalesce(organization, collector) = $1 AND revoked_at IS NULL
@@ -99,6 +100,12 @@ async def revoke(connection: AnyConnection, identifier: str, now: datetime) -> N
 async def written(connection: AnyConnection, subject: str) -> list[Record]:
     """What SpiceDB was told of a key."""
     return await connection.fetch(WRITTEN, subject)
+
+
+async def holder_of(connection: AnyConnection, identifier: str) -> str | None:
+    """Whose key it is."""
+    found: str | None = await connection.fetchval(HOLDER, identifier)
+    return found
 
 
 async def used(connection: AnyConnection, uses: Mapping[tuple[str, str], datetime]) -> None:

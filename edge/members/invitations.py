@@ -16,6 +16,7 @@ from asyncpg import Record
 from contracts.identifiers import random_id, type_id
 from contracts.invitations import SEALED_PURPOSE, InvitationMailRequested
 from edge import resources
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -74,6 +75,7 @@ class Invitations:
                 *(caller.id, now + LIFETIME, now),
             )
             await store_invitations.invite(connection, row, email_hash)
+            await audit.write(connection, identifier, organization=organization, after=body.role)
             mail = InvitationMailRequested(invitation=identifier)
             topic = INVITATIONS_MAIL_REQUESTED
             await outbox.queue(
@@ -105,6 +107,7 @@ class Invitations:
             if row["status"] == "accepted":
                 raise ProblemError("invitation_over")
             await store_invitations.revoke(connection, organization, identifier, now)
+            await audit.write(connection, identifier, organization=organization, before=row["role"])
 
     async def accept(self, person: str, token: str) -> tuple[dict[str, Any], int]:
         """The membership that it makes, and its version; ProblemError 403, 404, 409, 410."""
@@ -129,6 +132,7 @@ class Invitations:
             await store_invitations.accept(connection, organization, identifier, person, now)
             role, ends_at = row["role"], row["role_expires_at"]
             await store.add(connection, organization, person, role, ends_at, row["invited_by"], now)
+            await audit.write(connection, person, organization=organization, after=role)
             changes = relationships.of_member(organization, person, role)
             subject = f"{organization}:{person}:{identifier}"
             await outbox.queue(

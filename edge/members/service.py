@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from contracts.permissions import RelationshipChange
 from edge import resources
+from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
@@ -70,7 +71,7 @@ class Members:
             await _require_owner_left(connection, organization, before.role, after.role)
             await store.change(connection, organization, person, after.role, after.ends_at, now)
             row = await _member(connection, organization, person)
-            await _tell(connection, row, after.role, now)
+            await _tell(connection, row, before.role, after.role, now)
             return _shown(row)
 
     async def remove(self, caller: Caller, person: str, precondition: Precondition) -> None:
@@ -100,7 +101,7 @@ class Members:
                 require_may(await role_of(connection, caller, as_owner), row["role"], None)
             await _require_owner_left(connection, organization, row["role"], None)
             await store.remove(connection, organization, person, caller.id, now)
-            await _tell(connection, row, None, now)
+            await _tell(connection, row, row["role"], None, now)
 
     async def _as_owner(self, caller: Caller) -> bool:
         question = Question(f"organization:{caller.organization}", _AS_OWNER, caller.subject)
@@ -144,7 +145,9 @@ async def _require_owner_left(
     decisions.require_owner_left(before, after, await store.owners(connection, organization))
 
 
-async def _tell(connection: AnyConnection, row: Record, after: Role | None, now: datetime) -> None:
+async def _tell(
+    connection: AnyConnection, row: Record, before: Role, after: Role | None, now: datetime
+) -> None:
     organization, person = row["organization"], row["person"]
     changes = relationships.of_member(organization, person, after)
     if after is None:  # Nor may anything be left on funds or whatever else is the organization's.
@@ -154,6 +157,7 @@ async def _tell(connection: AnyConnection, row: Record, after: Role | None, now:
         ]
     subject = f"{organization}:{person}:{now.timestamp()}"
     told = list(dict.fromkeys(changes))
+    await audit.write(connection, person, organization=organization, before=before, after=after)
     await outbox.queue(connection, [messages.permissions(organization, subject, told, now)])
 
 
@@ -166,3 +170,27 @@ def _settings(row: Record) -> MemberSettings:
 
 def _shown(row: Record) -> Shown:
     return Shown(decisions.member(row), row["version"])
+
+
+async def seat(
+    connection: AnyConnection,
+    organization: str,
+    person: str,
+    role: Role,
+    ends_at: datetime | None,
+    by: str,
+) -> None:
+    """Give a person a role without asking whose it is to give: for operators' commands.
+
+    In the caller's transaction and scope. ProblemError 404, 409 for a closed organization or for
+    taking the last owner's role.
+    """
+    now = datetime.now(UTC)
+    await lock(connection, organization)
+    known = await store.member(connection, organization, person)
+    if known is not None and known["removed_at"] is None:
+        await _require_owner_left(connection, organization, known["role"], role)
+    await store.add(connection, organization, person, role, ends_at, by, now)
+    row = await store.member(connection, organization, person)
+    assert row is not None, "it was added in this transaction"
+    await _tell(connection, row, known["role"] if known is not None else role, role, now)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from asyncpg import Record
 
+from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.members import decisions, store
@@ -39,6 +40,9 @@ async def set_role(
         await store.remove_staff(connection, person, now)
     else:
         await store.set_staff(connection, person, role, by, now)
+    await audit.write(
+        connection, person, before=before["role"] if before is not None else None, after=role
+    )
     changes = relationships.of_staff(person, role)
     subject = f"staff:{person}:{now.timestamp()}"
     await outbox.queue(connection, [messages.permissions(platform, subject, changes, now)])

@@ -13,6 +13,7 @@ from asyncpg import Record
 
 from contracts.identifiers import random_id, type_id
 from edge import resources
+from edge.audit import writing as audit
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.errors import ProblemError
@@ -65,6 +66,7 @@ class Applications:
             await outbox.queue(
                 connection, [messages.permissions(organization, organization, changes, now)]
             )
+            await audit.write(connection, organization, organization=organization, after="pending")
             return _shown(await _found(connection, organization))
 
     async def show(self, organization: str) -> Shown:
@@ -78,8 +80,16 @@ class Applications:
             row = await _locked(connection, organization)
             if row["status"] == "closed":
                 raise ProblemError("organization_state", "The organization is closed.")
-            wanted = resources.changed(OrganizationProfile, _profile(row), change, row["version"])
+            before = _profile(row)
+            wanted = resources.changed(OrganizationProfile, before, change, row["version"])
             await store_profiles.change(connection, organization, wanted)
+            await audit.write(
+                connection,
+                organization,
+                organization=organization,
+                before=before.model_dump(),
+                after=wanted.model_dump(),
+            )
             return _shown(await _found(connection, organization))
 
     async def act(
@@ -109,6 +119,13 @@ class Applications:
                 subject = f"{organization}:{row['version']}:{action}"
                 told.append(messages.permissions(organization, subject, changes, now))
             await outbox.queue(connection, told)
+            await audit.write(
+                connection,
+                organization,
+                organization=organization,
+                before=[state.status, state.review],
+                after=[following.status, following.review],
+            )
             return _shown(await _found(connection, organization))
 
     async def mine(self, caller: Caller, page: Page) -> dict[str, Any]:
