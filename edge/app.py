@@ -141,8 +141,7 @@ def build_app(settings: Settings) -> web.Application:
     gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
     trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
     _add_routes(app, routes, gate, trail)
-    parts: list[_Part] = [trail, listener, service, reception, health]
-    parts += [uses, *counted.parts, *sign_in.parts]
+    parts = [trail, listener, service, reception, health, uses, *counted.parts, *sign_in.parts]
     _add_life(app, database, health, log, changes, parts)
     return app
 
