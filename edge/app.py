@@ -44,6 +44,7 @@ from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
 from edge.receipts.service import Receipts
+from edge.reconciler.service import Reconciler
 from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
@@ -110,7 +111,6 @@ def build_app(settings: Settings) -> web.Application:
     reception = Reception(database, directory, key, is_live=settings.environment == "live")
     public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
-    app = _application(settings, counted.clients)
     fingerprint_key = derive(key, idempotency.PURPOSE)
     sign_in = _sign_in(settings, database)
     accounts = AccountService(*members, changes, key)
@@ -140,18 +140,22 @@ def build_app(settings: Settings) -> web.Application:
     )
     gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
     trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
-    _add_routes(app, routes, gate, trail)
-    parts = [trail, listener, service, reception, health, uses, *counted.parts, *sign_in.parts]
+    app = _application(settings, counted.clients, routes, gate, trail)
+    parts: list[_Part] = [trail, listener, service, reception, health]
+    parts += [uses, *counted.parts, *sign_in.parts, Reconciler(database, spicedb)]
     _add_life(app, database, health, log, changes, parts)
     return app
 
 
-def _application(settings: Settings, clients: Clients) -> web.Application:
+def _application(
+    settings: Settings, clients: Clients, routes: Routes, gate: Gate, trail: AuditTrail
+) -> web.Application:
     app = server.application(settings.url, settings.bounds, clients.address_of)
     if settings.requires_https:
         app.middlewares.append(
             requiring_https(settings.limits.trusted_proxies, settings.limits.forwarded)
         )
+    _add_routes(app, routes, gate, trail)
     return app
 
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from deploy.cli.access import access
 from deploy.cli.accounts import accounts
 from deploy.cli.administering import key, member, organization, staff
 from deploy.cli.auditing import audit
@@ -35,6 +36,7 @@ app.command("import")(import_gifts)
 app.command("replay")(replay)
 app.command("erase")(erase)
 app.command("reconcile")(reconcile)
+app.add_typer(access, name="access")
 app.add_typer(accounts, name="accounts")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(organizations, name="organizations")

@@ -13,8 +13,8 @@ from edge.directory.directory import Directory
 from edge.errors import ProblemError
 from edge.listing import listing
 from edge.permissions import decisions
-from edge.permissions.models import KINDS, OwnAccess, Reason
-from edge.spicedb import NEWEST, CursorError, Question, Relation, SpiceDB, UnreachableError
+from edge.permissions.models import KINDS, Holder, OwnAccess, Reason
+from edge.spicedb import NEWEST, AsOf, CursorError, Question, Relation, SpiceDB, UnreachableError
 
 PLATFORM: Final = "platform:amply"
 #: Where the list of somebody's own organizations begins, if they ask for no permission.
@@ -42,28 +42,16 @@ class Permissions:
 
     async def holders(self, organization: str, permission: str, asked: Asked) -> dict[str, Any]:
         """Who has the permission on the organization."""
-        resource = f"organization:{organization}"
         try:
-            as_of = await self._authorization.as_of(resource)
-            found = await asyncio.gather(
-                *(self._spicedb.subjects(resource, permission, kind, as_of) for kind in KINDS)
-            )
-            here = decisions.reasons(
-                await _all(self._spicedb.relations("organization", organization, as_of))
-            )
-            staff = decisions.reasons(await _all(self._spicedb.relations("platform", "amply")))
+            as_of = await self._authorization.as_of(f"organization:{organization}")
+            held = await holders_of(self._spicedb, organization, permission, as_of)
         except (UnreachableError, CursorError) as error:
             raise _unavailable() from error
-        subjects = decisions.in_order([subject for some in found for subject in some])
-        start = 0
-        if asked.cursor is not None:
-            start = _place(subjects, _subject_of(asked.cursor))
+        subjects = list(held)
+        start = _place(subjects, _subject_of(asked.cursor)) if asked.cursor is not None else 0
         shown = subjects[start : start + asked.limit]
         following = _spell(shown[-1]) if len(subjects) > start + asked.limit else None
-        data = [
-            decisions.holder(one, here.get(one, []), staff.get(one, [])).model_dump()
-            for one in shown
-        ]
+        data = [held[subject].model_dump() for subject in shown]
         named = {"organization": organization, "permission": permission}
         return {**listing(data, following), **named}
 
@@ -131,6 +119,20 @@ class Permissions:
             for question, allowed in zip(questions, answers, strict=True)
             if allowed
         ]
+
+
+async def holders_of(
+    spicedb: SpiceDB, organization: str, permission: str, as_of: AsOf
+) -> dict[str, Holder]:
+    """Everybody who has the permission on the organization, by subject, in order."""
+    resource = f"organization:{organization}"
+    found = await asyncio.gather(
+        *(spicedb.subjects(resource, permission, kind, as_of) for kind in KINDS)
+    )
+    here = decisions.reasons(await _all(spicedb.relations("organization", organization, as_of)))
+    staff = decisions.reasons(await _all(spicedb.relations("platform", "amply")))
+    subjects = decisions.in_order([subject for some in found for subject in some])
+    return {one: decisions.holder(one, here.get(one, []), staff.get(one, [])) for one in subjects}
 
 
 async def _all(relations: AsyncIterator[Relation]) -> list[Relation]:

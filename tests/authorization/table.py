@@ -76,6 +76,8 @@ class Row:
             .replace("{donation}", place.gift)
             .replace("{refund}", place.refund)
         )
+        path = path.replace("{fund}", place.registered.funds["EUR"])
+        path = path.replace("{project}", "proj_" + "0" * 26)
         path = re.sub(r"\{\w+\}", "unknown", path)
         headers = cast.headers(column, at)
         how: dict[str, Any] = {"headers": headers}

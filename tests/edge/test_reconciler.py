@@ -1,0 +1,195 @@
+"""What drifted apart in SpiceDB is repaired through the outbox, both ways, and nothing else."""
+
+from typing import Any
+
+import pytest
+
+from contracts.permissions import PermissionsRequested, RelationshipChange
+from edge import authorization
+from edge.organizations.service import Registered
+from edge.reconciler import decisions
+from edge.reconciler.decisions import Rows, compare, expected
+from edge.reconciler.service import NOBODY, Outcome, reconcile
+from edge.spicedb import NEWEST, Question, Relation, SpiceDB
+from tests.edge.stand import Served, Stand, gift, spicedb, until
+
+
+def line(one: RelationshipChange) -> str:
+    return f"{one.resource}#{one.relation}@{one.subject}"
+
+
+def relation(text: str) -> Relation:
+    resource, _, rest = text.partition("#")
+    name, _, subject = rest.partition("@")
+    return Relation(resource, name, subject)
+
+
+def change(operation: Any, text: str) -> RelationshipChange:
+    one = relation(text)
+    return RelationshipChange(
+        operation=operation, resource=one.resource, relation=one.relation, subject=one.subject
+    )
+
+
+async def record(stand: Stand, organization: str) -> list[str]:
+    """Keep what the worker would keep of the messages so far."""
+    lines = []
+    for message in await stand.messages(organization, "permissions.requested.v1"):
+        for one in PermissionsRequested.model_validate_json(message["value"]).changes:
+            await stand.fetch(
+                "INSERT INTO permissions.relationships (resource, relation, subject, organization)"
+                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                *(one.resource, one.relation, one.subject, organization),
+            )
+            lines.append(line(one))
+    await stand.fetch("DELETE FROM messages.outbox")
+    return lines
+
+
+async def run(stand: Stand) -> Outcome:
+    spicedb = SpiceDB(stand.settings.spicedb, stand.settings.spicedb_token)
+    async with stand.edge_connection() as connection:
+        return await reconcile(connection, spicedb)
+
+
+async def prepared(stand: Stand) -> tuple[Registered, list[str]]:
+    registered = await stand.register()
+    return registered, await record(stand, registered.id)
+
+
+def about(outcome: tuple[str, ...], *names: str) -> list[str]:
+    return [one for one in outcome if any(name in one for name in names)]
+
+
+async def holds(stand: Stand, registered: Registered) -> bool:
+    spicedb = SpiceDB(stand.settings.spicedb, stand.settings.spicedb_token)
+    resource = f"organization:{registered.id}"
+    question = Question(resource, "create_donation_by_api", f"api_key:{registered.key.id}")
+    return await spicedb.ask(question, NEWEST)
+
+
+async def test_nothing_is_repaired_where_all_agree(stand: Stand) -> None:
+    registered, _ = await prepared(stand)
+    outcome = await run(stand)
+    assert outcome.is_done
+    assert about((*outcome.touched, *outcome.deleted), registered.id, registered.key.id) == []
+
+
+async def test_what_was_deleted_by_hand_is_touched_again(stand: Stand) -> None:
+    registered, lines = await prepared(stand)
+    await stand.change_permissions(tuple(change("delete", one) for one in lines))
+    assert not await holds(stand, registered)
+    outcome = await run(stand)
+    governed = [one for one in lines if decisions.is_governed(relation(one))]
+    assert sorted(about(outcome.touched, registered.id, registered.key.id)) == sorted(governed)
+    # The staff's way in is among them.
+    assert f"organization:{registered.id}#platform@platform:amply" in outcome.touched
+    await stand.apply_permissions(registered.id)
+    assert await holds(stand, registered)
+
+
+async def test_what_no_row_knows_is_deleted(stand: Stand) -> None:
+    registered, _ = await prepared(stand)
+    foreign = [
+        f"organization:{registered.id}#scope_payout_manage@api_key:key_forged",
+        f"organization:{registered.id}#scope_donor_read@api_key:{registered.key.id}x",
+        f"fund:fund_forged#organization@organization:{registered.id}",
+    ]
+    await stand.change_permissions(tuple(change("touch", one) for one in foreign))
+    outcome = await run(stand)
+    assert sorted(about(outcome.deleted, registered.id)) == sorted(foreign)
+    await stand.apply_permissions(registered.id)
+    assert about((await run(stand)).deleted, registered.id) == []
+
+
+async def test_a_revoked_keys_leftovers_are_deleted(stand: Stand) -> None:
+    registered, lines = await prepared(stand)
+    await stand.fetch(
+        "UPDATE edge.api_keys SET revoked_at = now() WHERE id = $1", registered.key.id
+    )
+    outcome = await run(stand)
+    of_the_key = [one for one in lines if registered.key.id in one]
+    assert sorted(about(outcome.deleted, registered.key.id)) == sorted(of_the_key)
+    await stand.apply_permissions(registered.id)
+    assert not await holds(stand, registered)
+
+
+async def test_what_rows_do_not_decide_is_left_alone(stand: Stand) -> None:
+    registered, _ = await prepared(stand)
+    owner = f"organization:{registered.id}#owner@user:usr_someone"
+    await stand.change_permissions((change("touch", owner),))
+    outcome = await run(stand)
+    assert owner not in outcome.deleted
+
+
+async def test_what_is_of_no_known_organization_is_deleted_in_nobodys_name(stand: Stand) -> None:
+    await stand.change_permissions(
+        (change("touch", "api_key:key_lost#organization@organization:org_lost"),)
+    )
+    await stand.fetch("DELETE FROM messages.outbox")
+    outcome = await run(stand)
+    assert about(outcome.deleted, "key_lost")
+    assert len(NOBODY) == len("org_") + 26
+
+
+async def test_two_at_once_do_it_once(stand: Stand) -> None:
+    async with stand.edge_connection() as connection, connection.transaction():
+        await connection.fetch("SELECT pg_advisory_xact_lock(hashtext('edge.reconciler'))")
+        assert await run(stand) == Outcome(is_done=False)
+
+
+async def test_a_change_that_is_announced_ends_what_the_edge_remembers(
+    stand: Stand, edge: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorization, "ALLOWED_S_MAX", 3600.0)
+    monkeypatch.setattr(authorization, "RENEW_FROM_S", 3600.0)
+    registered, lines = await prepared(stand)
+    secret = registered.key.secret
+
+    async def status() -> int:
+        answer = await edge.donate(gift(registered.id), secret)
+        return answer.status if answer.status != 503 else 0
+
+    assert await until(status, "SpiceDB answers in time") == 202
+    async with stand.edge_connection():
+        await stand.change_permissions(tuple(change("delete", one) for one in lines))
+    assert await status() == 202
+    await stand.fetch(
+        "INSERT INTO permissions.tokens (organization, zed_token) VALUES ($1, $2)",
+        *(registered.id, await newest_token(stand, registered.id)),
+    )
+
+    async def is_refused() -> bool:
+        return await status() == 403
+
+    await until(is_refused, "the change is heard")
+
+
+async def newest_token(stand: Stand, organization: str) -> str:
+    async with spicedb(stand.engines) as gateway:
+        return await gateway.write(
+            [change("touch", f"organization:{organization}#viewer@user:usr_anybody")]
+        )
+
+
+def test_a_key_of_single_funds_keeps_to_them() -> None:
+    rows = Rows(
+        organizations=(("o", True),),
+        funds=(("f", "o"), ("g", "p")),
+        keys=(("k", "o", ("ledger:read_internal", "a scope of later")),),
+    )
+    of_fund = Relation("fund:f", "scope_ledger_read", "api_key:k")
+    of_other = Relation("fund:g", "scope_ledger_read", "api_key:k")
+    wanted = expected(rows, [of_fund, of_other])
+    assert of_fund in wanted
+    assert of_other not in wanted
+    assert Relation("organization:o", "scope_ledger_read", "api_key:k") not in wanted
+    assert Relation("organization:o", "scope_ledger_read", "api_key:k") in expected(rows, [])
+
+
+def test_what_spicedb_holds_and_nobody_recorded_is_recorded() -> None:
+    one = Relation("organization:o", "platform", "platform:amply")
+    assert compare({one: "o"}, {}, [one]).missing == (("o", one),)
+    assert compare({one: "o"}, {one: "o"}, []).missing == (("o", one),)
+    assert compare({}, {one: "o"}, []).unknown == (("o", one),)
+    assert compare({one: "o"}, {one: "o"}, [one]).missing == ()
