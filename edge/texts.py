@@ -1,28 +1,11 @@
 """Texts, days and short names as clients send them."""
 
-import re
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def _one_line(value: str) -> str:
-    if _LINE.search(value):
-        raise ValueError("it is one line without control characters")
-    # Spaces without width print nothing either.
-    if not any(character.isprintable() and not character.isspace() for character in value):
-        raise ValueError("it needs a character that can be seen")
-    return value
-
-
-def _lines(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("it holds no control characters but line feeds and tabs")
-    return value
+from edge.characters import line, lines
 
 
 def _day(value: str) -> str:
@@ -38,12 +21,13 @@ def _moment(value: str) -> str:
     return value
 
 
+Line = Annotated[str, AfterValidator(line)]
 #: What a thing is called.
-Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Title = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(line)]
 #: A paragraph or two.
-Text = Annotated[str, Field(max_length=2_000), AfterValidator(_lines)]
+Text = Annotated[str, Field(max_length=2_000), AfterValidator(lines)]
 #: A page.
-LongText = Annotated[str, Field(max_length=10_000), AfterValidator(_lines)]
+LongText = Annotated[str, Field(max_length=10_000), AfterValidator(lines)]
 Day = Annotated[
     str, Field(max_length=10, json_schema_extra={"format": "date"}), AfterValidator(_day)
 ]

@@ -8,20 +8,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from contracts.donations import PaymentMethodId
 from contracts.message import CampaignId, DonationId, EntryId, FundId, OrganizationId
 from contracts.money import AmountMinor
+from edge.characters import line
 from edge.refunds.models import Aftermath
 
 _ORGANIZATION: Final = r"^(org_[0-7][0-9a-hjkmnp-tv-z]{25}|[a-z0-9](-?[a-z0-9]){1,62})$"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Strict enough that nothing can break out of a mail header; delivery decides the rest.
 _EMAIL: Final = re.compile(r"[^\s@\"<>(),:;\\\[\]]{1,64}@[^\s@\"<>(),:;\\\[\]]{1,189}")
-
-
-def _plain_text(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("a name holds no control characters")
-    if not value.strip():
-        raise ValueError("a name holds more than white space")
-    return value
 
 
 def _address(value: str) -> str:
@@ -30,7 +22,7 @@ def _address(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain_text)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(line)]
 EmailAddress = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_address)]
 
 

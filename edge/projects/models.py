@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.message import FundId, OrganizationId, ProjectId
 from contracts.money import AmountMinor
-from edge.texts import Day, LongText, Title
+from edge.texts import Day, Line, LongText, Title
 
 ProjectStatus = Literal["planning", "active", "completed", "cancelled"]
 _CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -18,7 +18,7 @@ class ImpactMetric(BaseModel):
     model_config = _CONFIG
 
     name: Title
-    unit: Annotated[str, Field(min_length=1, max_length=40)]
+    unit: Annotated[Line, Field(min_length=1, max_length=40)]
     target: Annotated[int | None, Field(ge=0, le=10**15)] = None
     reached: Annotated[int, Field(ge=0, le=10**15)] = 0
 
