@@ -128,6 +128,11 @@ def _check_head(request: web.Request) -> None:
         raise ProblemError("head_too_large")
     if "Expect" in request.headers and not _expects_continue(request):
         raise ProblemError("expectation_failed")
+    # PostgreSQL cannot hold U+0000: whatever has it in its address is nothing of ours.
+    if "\0" in request.path:
+        raise ProblemError("not_found")
+    if "\0" in request.query_string:
+        raise ProblemError("query_not_accepted", "No query holds the character U+0000.")
 
 
 async def prepare_headers(request: web.Request, response: web.StreamResponse) -> None:
