@@ -18,12 +18,14 @@ from contracts.message import Envelope
 from contracts.money import spell
 from edge.bookings.models import (
     Allocation,
+    Correction,
     Expense,
     OfflineDonation,
     Simple,
     TransferIn,
     TransferOut,
 )
+from edge.donations.models import Donor
 from edge.errors import ProblemError
 from ledger import movements
 from ledger.accounts import ASSETS
@@ -135,6 +137,13 @@ def _lines(asked: Simple) -> tuple[EntryKind, list[_Line]]:
     kind, account, way = _SIMPLE[asked.kind]
     minor = way * asked.amount_minor
     return kind, [(held, minor, asked.fund), (account, -minor, asked.fund)]
+
+
+def donor_of(asked: Any) -> Donor | None:
+    """Who gave, if a booking says so: then its request is kept by the gift, and forgotten so."""
+    if isinstance(asked, Correction):
+        asked = asked.replacement
+    return asked.donor if isinstance(asked, OfflineDonation) else None
 
 
 def account_of(asked: Simple | TransferOut | TransferIn) -> str:

@@ -106,7 +106,8 @@ class Making:
         setting = await self._setting(self._organization, *names)
         await self._check_names(asked)
         if isinstance(asked, OfflineDonation):
-            donation = type_id("don", id_ or self._booking)
+            # Of the booking in either case: what an erasure finds the request and the entry by.
+            donation = type_id("don", self._booking)
             donor = await self._parts.sealing.seal(
                 self._connection, self._organization.id, asked.donor, donation, self._now
             )

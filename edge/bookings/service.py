@@ -74,9 +74,11 @@ class Bookings:
         scope = sorted({name, command.tenant, *giver})
         async with self._database.transaction(scope) as connection:
             identifier = type_id("book", booking)
-            earlier = await resources.claim(connection, command, identifier)
+            claimed = type_id("don" if decisions.donor_of(asked) else "book", booking)
+            earlier = await resources.claim(connection, command, claimed)
             if earlier is not None:
-                return _shown(await store.booking(connection, name, earlier)), True
+                made_then = "book_" + earlier.partition("_")[2]
+                return _shown(await store.booking(connection, name, made_then)), True
             await store.lock(connection, [name, *giver])
             making = Making(self._parts, connection, organization, booking, now, business_now)
             made = await making.make(asked)
@@ -123,6 +125,7 @@ async def _insert(
     replacement: dict[str, Any] = terms.get("replacement", {})
     replacement.pop("donor", None)
     await audit.write(connection, identifier, organization=organization, after=terms)
+    spelled = orjson.dumps(terms).decode()
     key = "\n".join((command.tenant, command.route, command.idempotency_key))
     await store.insert(
         connection,
@@ -131,13 +134,14 @@ async def _insert(
             "environment": command.environment,
             # Unique beside the keys of other persons and routes.
             "idempotency_key": hashlib.sha256(key.encode()).hexdigest(),
-            "fingerprint": command.fingerprint,
+            # Of what stays: that of the whole request goes with the donor (edge.forget_donor).
+            "fingerprint": hashlib.sha256(spelled.encode()).digest(),
             "id": identifier,
             "kind": command.body.root.kind,
             "fund": made.fund,
             "amount_minor": made.amount_minor,
             "currency": made.currency,
-            "terms": orjson.dumps(terms).decode(),
+            "terms": spelled,
             "entries": decisions.entry_ids(organization, made.movements),
             "outflows": store.spell_outflows(_outflows(organization, made)),
             "transfer": made.transfer,

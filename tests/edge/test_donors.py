@@ -88,11 +88,18 @@ async def test_names_are_for_those_who_may_and_each_read_is_noted(office: Office
 async def test_a_forgotten_donor_is_nobody(office: Office) -> None:
     await give(office, donor=ADA)
     await Scribe(office.society.stand).record(office.society.id)
+    cash = simple(office, "offline_donation", 300, method="cash", donor=ADA)
+    booking = await book(office, cash, key="cash")
+    assert await book(office, cash, key="cash") == booking
+    hashes = "SELECT fingerprint FROM edge.requests WHERE idempotency_key = 'cash'"
+    [before] = await office.society.stand.fetch(hashes)
     [ada] = (await office.get("donors")).json["data"]
     await office.society.stand.fetch(
         "SELECT edge.forget_donor($1, $2, '{}')", office.society.id, ada["id"]
     )
     assert (await office.get("donors")).json["data"] == []
+    [after] = await office.society.stand.fetch(hashes)
+    assert after["fingerprint"] != before["fingerprint"], "what was hashed of the request is gone"
     for end in ("", "/gifts"):
         answer = await office.get(f"donors/{ada['id']}{end}")
         assert (answer.status, answer.code) == (404, "donor_not_found")
