@@ -220,7 +220,7 @@ IMPERSONAL: Final = frozenset(
         *("ledger.checkpoints", "ledger.cosignatures", "ledger.daily_sums", "ledger.entries"),
         *("ledger.erasure_run", "ledger.monthly_figures", "ledger.publications", "ledger.stated"),
         *("ledger.transactions", "ledger.witnessed", "ledger.writers"),
-        *("payments.accounts", "payments.disputes", "payments.ignored_events"),
+        *("payments.disputes", "payments.ignored_events"),
         *("payments.movements", "payments.refunds"),
         *("payouts.attempts", "payouts.foreign_movements", "payouts.ignored_events"),
         *("payouts.items", "payouts.movements", "payouts.payouts", "payouts.schedules"),
