@@ -198,6 +198,12 @@ async def test_an_erasure_is_asked_for_once_carried_out_and_reaches_everything(
     for table in ("edge.donor_profiles", "edge.donor_gifts", "edge.consents"):
         rows = await stand.fetch(f"SELECT FROM {table} WHERE organization = $1", charity.id)
         assert rows == [], table
+    deeds = await stand.fetch(
+        "SELECT actor_kind FROM audit.pending WHERE organization = $1 AND resource = $2"
+        " AND action = 'eraseDonor' AND outcome = 'done' ORDER BY position",
+        *(charity.id, donor),
+    )
+    assert [row["actor_kind"] for row in deeds] == ["person", "person", "process"]
     done = await edge.get(path, charity.secret)
     assert (done.status, done.json["status"]) == (200, "done")
     assert (await edge.get(charity.path(donor, "data"), charity.secret)).status == 404

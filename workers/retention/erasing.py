@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from ledger.audit import Deed
 from ledger.store import audit
 from ledger.store import erasure as ledger
 from topics.failpoints import reach
@@ -19,6 +20,16 @@ from workers.retention.journal import Erasure, Journal
 
 BASIS_DEFAULT: Final = "gdpr-17"
 _BASIS: Final = re.compile(r"[a-z0-9-]{1,40}")
+
+
+class Actor(NamedTuple):
+    """Who carries an erasure out, as the audit log names them."""
+
+    kind: str
+    id: str
+
+
+OPERATOR: Final = Actor("operator", "cli")
 
 
 class ErasureError(ValueError):
@@ -45,6 +56,7 @@ async def erase(
     profile: str,
     *,
     basis: str = BASIS_DEFAULT,
+    actor: Actor = OPERATOR,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Erased:
     """Forget a profile of an organization (ids), for a reason given as a code.
@@ -64,7 +76,7 @@ async def erase(
         erasure = Erasure(organization, profile, basis, now())
         journal.add(erasure)
         reach("erasure.journaled")
-        erased = await _forget(connection, erasure)
+        erased = await _forget(connection, erasure, actor)
         reach("erasure.before_commit")
     reach("erasure.committed")
     await donors.clean(connection)
@@ -97,13 +109,29 @@ async def apply_journal(connection: Any, journal: Journal) -> int:
     return count
 
 
-async def _forget(connection: Any, erasure: Erasure) -> Erased:
+async def _forget(connection: Any, erasure: Erasure, actor: Actor = OPERATOR) -> Erased:
     organization, profile = erasure.organization, erasure.profile
     gifts = await donors.gifts(connection, organization, profile)
     entries = await ledger.forget(
         connection, organization, profile, list(gifts), erasure.basis, erasure.forgotten_at
     )
     await audit.forget(connection, resources=[profile, *gifts])
+    await audit.add(connection, [_deed(erasure, actor)])
     payments = [payment for payment in gifts.values() if payment is not None]
     await donors.forget(connection, organization, profile, payments)
     return Erased(profile, len(gifts), entries)
+
+
+def _deed(erasure: Erasure, actor: Actor) -> Deed:
+    nothing = dict.fromkeys(("credential", "request", "code", "before", "after", "client"))
+    return Deed(
+        organization=erasure.organization,
+        occurred_at=datetime.now(UTC),
+        actor_kind=actor.kind,
+        actor=actor.id,
+        action="eraseDonor",
+        resource=erasure.profile,
+        outcome="done",
+        times=1,
+        **nothing,
+    )

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from workers.retention import store
-from workers.retention.erasing import ErasureError, erase
+from workers.retention.erasing import Actor, ErasureError, erase
 from workers.retention.journal import Journal, JournalError
 from workers.retention.table import OWN, WITHOUT_GIFTS
 from workers.runtime.calls import wait
@@ -32,6 +32,7 @@ ROWS_MAX: Final = 1000
 REQUESTS_MAX: Final = 20
 CHANNEL: Final = "erasure_requested"
 BASIS: Final = "retention"
+SELF: Final = Actor("process", NAME)
 
 _log = structlog.get_logger(NAME)
 _deleted = Counter("retention_deleted", "Rows that were deleted when due", ["table"])
@@ -108,6 +109,7 @@ class Retention:
                     await erase(
                         *(connection, self._journal, request.organization, request.profile),
                         basis=request.basis,
+                        actor=SELF,
                     )
                 except ErasureError as error:
                     _log.warning("nobody_to_forget", request=request.id, reason=str(error))
@@ -129,7 +131,9 @@ class Retention:
         before = moment - WITHOUT_GIFTS.kept
         while donors := await store.without_gifts(connection, before, ROWS_MAX):
             for organization, profile in donors:
-                await erase(connection, self._journal, organization, profile, basis=BASIS)
+                await erase(
+                    connection, self._journal, organization, profile, basis=BASIS, actor=SELF
+                )
                 _erased.labels("without_gifts").inc()
             deleted[WITHOUT_GIFTS.table] += len(donors)
         _finished.set(time.time())
