@@ -4,7 +4,7 @@ Attributes travel in Kafka headers (CloudEvents 1.0, binary mode), the body is J
 a body refuses unknown fields; whoever reads one ignores them, so that producers may add fields.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -27,7 +27,8 @@ class Envelope(Generic[BodyT_co]):
     """A message: attributes and body.
 
     `type` is the topic's name, `time` when the thing happened outside (UTC), `organization` the
-    `org_…` whose affair it is, `cause` the id of the message this one follows from, if any.
+    `org_…` whose affair it is, `cause` the id of the message this one follows from, if any. `trace`
+    is the `traceparent` of whatever began it all (W3C Trace Context): nothing depends on it.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class Envelope(Generic[BodyT_co]):
     organization: str
     cause: UUID | None
     body: BodyT_co
+    trace: str | None = field(default=None, compare=False)
 
 
 _SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"

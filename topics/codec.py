@@ -16,6 +16,8 @@ from topics.plain import plain_reader
 from topics.topic import Topic
 
 PAYLOAD_BYTES_MAX: Final = 900_000
+#: Of `00-<32 hex>-<16 hex>-<2 hex>`.
+_TRACE_LENGTH: Final = 55
 _SOURCE: Final = b"/amply"
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -69,8 +71,8 @@ def encode(topic: Topic[BodyT], message: Envelope[BodyT], trace: str | None = No
     ]
     if message.cause is not None:
         attributes.append(("ce_cause", str(message.cause).encode()))
-    if (parent := trace or tracing.PARENT.get()) is not None:
-        attributes.append((tracing.HEADER, parent.encode()))
+    if (parent := trace or message.trace or tracing.PARENT.get()) is not None:
+        attributes.append((tracing.HEADER, parent.encode("latin-1")))
     return Record(topic.name, partition, key, value, tuple(attributes))
 
 
@@ -79,11 +81,11 @@ def decode(
 ) -> Envelope[BodyT]:
     """The message in a record; UndecodableError when it is none of this topic."""
     try:
-        identifier, time, organization, cause = _read_attributes(topic.name, headers)
+        identifier, time, organization, cause, trace = _read_attributes(topic.name, headers)
         body = topic.body.model_validate_json(value or b"", extra="ignore")
     except (KeyError, ValueError) as error:
         raise _undecodable(error) from error
-    return Envelope(identifier, topic.name, time, organization, cause, body)
+    return Envelope(identifier, topic.name, time, organization, cause, body, trace)
 
 
 def decode_plain(
@@ -91,7 +93,7 @@ def decode_plain(
 ) -> Plain:
     """What `decode` reads, for a reader of very many; UndecodableError exactly as there."""
     try:
-        identifier, _, organization, _ = _read_attributes(topic.name, headers)
+        identifier, _, organization, _, _ = _read_attributes(topic.name, headers)
         body = plain_reader(topic.body)(value or b"")
     except (KeyError, ValueError) as error:
         raise _undecodable(error) from error
@@ -100,16 +102,18 @@ def decode_plain(
 
 def _read_attributes(
     topic: str, headers: Iterable[tuple[str, bytes | None]]
-) -> tuple[UUID, datetime, str, UUID | None]:
+) -> tuple[UUID, datetime, str, UUID | None, str | None]:
     attributes = {name: content for name, content in headers if content is not None}
     if attributes["ce_type"] != topic.encode():
         raise _NotThisTopicError
-    cause = attributes.get("ce_cause")
+    cause, trace = attributes.get("ce_cause"), attributes.get(tracing.HEADER)
     return (
         UUID(attributes["ce_id"].decode("ascii")),
         _parse_time(attributes["ce_time"]),
         _parse_organization(attributes["ce_organization"]),
         UUID(cause.decode("ascii")) if cause is not None else None,
+        # Whatever it is, nothing depends on it.
+        trace.decode("latin-1")[:_TRACE_LENGTH] if trace is not None else None,
     )
 
 

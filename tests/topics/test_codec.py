@@ -11,9 +11,10 @@ from contracts.entries import EntryRequested
 from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
 from contracts.payments import PaymentFailed
-from topics import codec, outbox
+from topics import codec, outbox, tracing
 from topics.codec import UndecodableError
 from topics.registry import ENTRIES_REQUESTED, PAYMENTS_FAILED
+from workers.runtime.worker import Transaction
 
 ORGANIZATION = type_id("org", UUID(int=7))
 BODY = PaymentFailed(
@@ -106,3 +107,27 @@ def test_only_the_listed_senders_send() -> None:
     with pytest.raises(outbox.NotASenderError, match="fees is not among the senders"):
         outbox.prepare("fees", PAYMENTS_FAILED, message())
     assert outbox.prepare("payments", PAYMENTS_FAILED, message()).topic == PAYMENTS_FAILED.name
+
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_trace_is_carried_on_by_whatever_a_message_causes() -> None:
+    told = codec.encode(PAYMENTS_FAILED, message(), TRACE)
+    cause = codec.decode(PAYMENTS_FAILED, told.headers, told.value)
+    assert cause.trace == TRACE
+    nowhere: Any = None
+    transaction = Transaction(nowhere, next(iter(PAYMENTS_FAILED.senders)))
+    transaction.send(PAYMENTS_FAILED, BODY, cause=cause)
+    [caused] = transaction.records
+    assert dict(caused.headers)[tracing.HEADER] == TRACE.encode()
+    assert tracing.HEADER not in dict(codec.encode(PAYMENTS_FAILED, message()).headers)
+
+
+@pytest.mark.parametrize("value", [b"", b"\xff\xfe", b"0" * 10_000])
+def test_nothing_depends_on_a_trace(value: bytes) -> None:
+    record = codec.encode(PAYMENTS_FAILED, message(), TRACE)
+    headers = headers_with(record, tracing.HEADER, value)
+    found = codec.decode(PAYMENTS_FAILED, headers, record.value)
+    assert found == codec.decode(PAYMENTS_FAILED, record.headers, record.value)
+    assert len(codec.encode(PAYMENTS_FAILED, found).headers) <= len(record.headers)

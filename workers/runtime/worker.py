@@ -72,6 +72,7 @@ class Transaction:
             organization=cause.organization,
             cause=cause.id,
             body=body,
+            trace=cause.trace,
         )
         self.records.append(outbox.prepare(self.sender, topic, message))
 
