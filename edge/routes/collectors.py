@@ -46,8 +46,8 @@ class CollectorRoutes:
 
     async def change(self, request: web.Request) -> web.Response:
         """Who it is after a merge patch."""
-        collector = await self._managed(request)
         change = await read_change(request)
+        collector = await self._managed(request)
         return shown(request, *await self._collectors.change(collector, change))
 
     async def close(self, request: web.Request) -> web.Response:
@@ -59,10 +59,10 @@ class CollectorRoutes:
 
     async def organizations(self, request: web.Request) -> web.Response:
         """Who allows it."""
-        collector = collector_in(request)
+        page, collector = read_page(request, _FILTERS), collector_in(request)
         await self._collectors.require(caller_of(request), collector, "view")
-        page = await self._collectors.collections(collector, read_page(request, _FILTERS))
-        return json_response(page, headers=OWN)
+        listed = await self._collectors.collections(collector, page)
+        return json_response(listed, headers=OWN)
 
     async def allowed(self, request: web.Request) -> web.Response:
         """Whom the organization allows."""

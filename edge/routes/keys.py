@@ -28,10 +28,9 @@ class KeyRoutes:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the key and its secret."""
+        caller = caller_of(request)
+        command = await read_command(request, ApiKeyRequest, caller, self._fingerprint_key)
         holder = await self._holder(request)
-        command = await read_command(
-            request, ApiKeyRequest, caller_of(request), self._fingerprint_key
-        )
         resource, version, is_replay = await self._keys.make(holder, command)
         request[SUBJECTS] = {"key": resource["id"]}
         place = f"{request.path}/{resource['id']}"
@@ -39,8 +38,8 @@ class KeyRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """A page of keys."""
-        holder = await self._holder(request)
         page = read_page(request, {"kind": {"secret", "publishable"}})
+        holder = await self._holder(request)
         return json_response(await self._keys.page(holder, page), headers=OWN)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -51,8 +50,8 @@ class KeyRoutes:
 
     async def rotate(self, request: web.Request) -> web.Response:
         """201 with the key and its new secret."""
-        holder, key = await self._holder(request), _key_in(request)
         command = await read_command(request, Rotation, caller_of(request), self._fingerprint_key)
+        holder, key = await self._holder(request), _key_in(request)
         request[SUBJECTS] = {"key": key}
         resource, version, is_replay = await self._keys.rotate(holder, key, command)
         place = request.path.removesuffix("/rotate")
