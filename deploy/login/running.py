@@ -4,28 +4,20 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
-import asyncpg
 
-from contracts.identifiers import business_id
-from contracts.message import Envelope
-from contracts.permissions import PermissionsRequested, RelationshipChange
 from deploy.deployment import BEHIND, DataDirectory, write_private
 from deploy.embedded import Event
 from deploy.embedded.cache import Cache, default_cache
 from deploy.embedded.errors import EngineError
 from deploy.login import demonstration
 from deploy.login.installation import ensure_provider
+from deploy.login.seating import seat_people
 from deploy.ports import free_ports, is_free
 from deploy.supervisor import Command, Supervisor
 from edge.database.pool import Database
-from edge.organizations.relationships import PLATFORM
-from edge.people.service import Persons
-from topics import outbox
-from topics.registry import PERMISSIONS_REQUESTED
 
 _PROCESS: Final = "login"
 _KEY: Final = "login.key"
@@ -63,33 +55,12 @@ class DemonstrationLogin:
 
     async def _register(self, dsn: str, issuer: str) -> None:
         organization = self._data.recall("organization")["id"]
-        connection = await asyncpg.connect(dsn)
+        database = Database(dsn)
+        await database.open()
         try:
-            persons = Persons(Database(dsn), self._data.key("master.key"))
-            changes = []
-            for role in demonstration.ROLES:
-                person = await persons.find_or_make(connection, issuer, role.subject)
-                resource = PLATFORM if role.is_staff else f"organization:{organization}"
-                changes.append(
-                    RelationshipChange(
-                        operation="touch",
-                        resource=resource,
-                        relation=role.relation,
-                        subject=f"user:{person.id}",
-                    )
-                )
-            now = datetime.now(UTC)
-            message = Envelope(
-                id=business_id(now, f"{organization}:demonstration people"),
-                type=PERMISSIONS_REQUESTED.name,
-                time=now,
-                organization=organization,
-                cause=None,
-                body=PermissionsRequested(changes=tuple(changes)),
-            )
-            await outbox.queue(connection, [outbox.prepare("edge", PERMISSIONS_REQUESTED, message)])
+            await seat_people(database, self._data.key("master.key"), issuer, organization)
         finally:
-            await connection.close()
+            await database.close()
 
     def people(self) -> list[str]:
         """A line for each: who, password, code."""
