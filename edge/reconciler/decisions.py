@@ -11,10 +11,10 @@ from edge.spicedb import Relation
 
 _OF_FUNDS: Final = frozenset(SCOPES[scope] for scope in OF_FUNDS)
 #: Relations that the rows below decide: of any other one nothing is repaired and nothing deleted.
+#: Whether an organization accepts gifts or publishes its ledger depends on its review as well.
 GOVERNED: Final = frozenset(
     {
         ("organization", "platform"),
-        ("organization", "accepts_donations"),
         ("fund", "organization"),
         ("api_key", "organization"),
         *(("organization", relation) for relation in SCOPES.values() if relation is not None),
