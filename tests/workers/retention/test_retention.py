@@ -81,6 +81,27 @@ async def erasure_request(database: Database, name: str, at: datetime) -> None:
         )
 
 
+async def invitation(database: Database, name: str, at: datetime) -> None:
+    """One that nobody took in time, one that was taken early."""
+    organization = "org_invites"
+    await database.fetch(
+        "INSERT INTO edge.organizations (id, slug, name) VALUES ($1, 'invites', 'Invites')"
+        " ON CONFLICT DO NOTHING",
+        organization,
+    )
+    for number, status, expires, by in (
+        (0, "open", at, None),
+        (1, "accepted", at + timedelta(days=9), "usr_1"),
+    ):
+        await database.fetch(
+            "INSERT INTO edge.invitations (id, organization, role, token_hash, email_hash, status,"
+            " invited_by, accepted_by, expires_at, created_at, updated_at)"
+            " VALUES ($1, $2, 'viewer',"
+            " sha256($1::text::bytea), sha256($1::text::bytea), $3, 'usr_1', $4, $5, $6, $6)",
+            *(f"inv_{name}{number}", organization, status, by, expires, at),
+        )
+
+
 #: How a row of each table comes to be, and how many of them may be due.
 ROWS = {
     "edge.stripe_events": (webhook, 1),
@@ -88,6 +109,7 @@ ROWS = {
     "messages.set_aside": (dead_letter, 1),
     "edge.sessions": (session, 2),
     "edge.erasure_requests": (erasure_request, 1),
+    "edge.invitations": (invitation, 2),
 }
 
 
