@@ -42,6 +42,10 @@ class RateLimits:
         """Count a request by who asks. A key's limits may be its organization's own."""
         if not self._policies.rules or rate == "exempt":
             return
+        if caller.origins and self._clients.address_of(request) is not None:
+            # The key stands in pages: whoever reads them asks, each from an address of their own.
+            await self.admit_visitor(request, rate)
+            return
         kind: Kind = "person" if caller.kind == "person" else "key"
         adjusted = None
         if kind == "key":
