@@ -44,9 +44,10 @@ SETTINGS = {
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "PLAINTEXT",
     "auto.create.topics.enable": "false",
-    # With the default of 9 s a broker that was killed waits 11 s for its own old session.
-    "broker.session.timeout.ms": "1000",
-    "broker.heartbeat.interval.ms": "200",
+    # A broker that was killed waits as long for its own old session. A shorter one fences a broker
+    # on a machine too busy for its heartbeats, and each time all groups are loaded again.
+    "broker.session.timeout.ms": "5000",
+    "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "num.network.threads": "2",
