@@ -91,6 +91,7 @@ class Platform:
     async def start(self) -> None:
         """Bring everything up; returns when every process is ready."""
         self.data.create()
+        await self.supervisor.prepare()
         addresses = await self.engines.start()
         self.settings = self._settings(addresses)
         await self._timed("database", self._prepare_database(addresses))

@@ -1,27 +1,25 @@
 """Keep the platform's processes running: start them, restart what ends, stop them in order.
 
 Every process is a session of its own with a minimal environment: only the settings that it names.
-It ends when the supervisor dies (`deploy.child`).
+It is a fork of one process that has imported the libraries (`deploy.fork_server`), and ends when
+the supervisor dies.
 """
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from deploy.forking import Fork, ForkServer
+
 RESTART_DELAY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: A process that ran this long is considered healthy: the next restart is immediate again.
 HEALTHY_AFTER_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 20.0
 LOG_BYTES_MAX: Final = 16 << 20
-
-_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Command:
 @dataclass(slots=True)
 class _Child:
     command: Command
-    process: asyncio.subprocess.Process | None = None
+    process: Fork | None = None
     restarts: int = 0
     watch: asyncio.Task[None] | None = None
     started_at: float = field(default_factory=time.monotonic)
@@ -53,7 +51,8 @@ class Supervisor:
         self._logs = logs
         self._report = report
         self._children: dict[str, _Child] = {}
-        self._stopping = False
+        self._forks: ForkServer | None = None
+        self._preparing = asyncio.Lock()
 
     def processes(self) -> dict[str, int]:
         """The process ids of what is running."""
@@ -66,6 +65,16 @@ class Supervisor:
     def log_of(self, name: str) -> Path:
         """The file that takes the output of `name`."""
         return self._logs / f"{name}.log"
+
+    async def prepare(self) -> ForkServer:
+        """Have the libraries imported meanwhile, and again when that process was lost."""
+        async with self._preparing:
+            if self._forks is None or self._forks.is_gone:
+                if self._forks is not None:
+                    await self._forks.close()
+                self._forks = ForkServer()
+                await self._forks.start(self.log_of("fork_server"))
+            return self._forks
 
     async def start(self, command: Command) -> None:
         """Start a process and restart it, with growing pauses, whenever it ends."""
@@ -84,35 +93,23 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End everything, last started first: SIGTERM, and SIGKILL after 20 s."""
-        self._stopping = True
         children = list(reversed(self._children.values()))
         for child in children:
             if child.watch is not None:
                 child.watch.cancel()
         await asyncio.gather(*(self._end(child) for child in children))
+        if self._forks is not None:
+            await self._forks.close()
 
     async def _spawn(self, child: _Child) -> None:
         path = self.log_of(child.command.name)
         if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
             path.replace(path.with_suffix(".log.1"))
-        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        with path.open("ab") as log:
-            child.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "deploy.child",
-                *child.command.arguments,
-                env={
-                    **environment,
-                    **child.command.environment,
-                    "AMPLY_NICENESS": str(child.command.niceness),
-                    "AMPLY_SUPERVISOR": str(os.getpid()),
-                },
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = child.command
+        forks = await self.prepare()
+        child.process = await forks.fork(
+            command.arguments, command.environment, command.niceness, path
+        )
         child.started_at = time.monotonic()
 
     async def _keep(self, child: _Child) -> None:
@@ -129,20 +126,21 @@ class Supervisor:
                 f"ended with {how}; starting it again (see {self.log_of(child.command.name)})",
             )
             await asyncio.sleep(delay_s)
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as error:
+                self._report(child.command.name, f"cannot be started: {error}")
 
     async def _end(self, child: _Child) -> None:
         process = child.process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-            # A stopped process would never see SIGTERM.
-            process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        # A stopped process would never see SIGTERM.
+        process.send_signal(signal.SIGCONT)
         try:
             await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
         except TimeoutError:
             self._report(child.command.name, "did not stop in 20 s and was killed")
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.send_signal(signal.SIGKILL)
             await process.wait()

@@ -49,8 +49,17 @@ class _Armed:
         self.signal = signal.SIGSTOP if action == ["stop"] else signal.SIGKILL
 
 
-_setting = os.environ.get("AMPLY_FAILPOINT")
-_armed = _Armed(_setting) if _setting else None
+_armed: _Armed | None = None
+
+
+def arm() -> None:
+    """Take the setting from the environment; a process that was forked does so again."""
+    global _armed
+    setting = os.environ.get("AMPLY_FAILPOINT")
+    _armed = _Armed(setting) if setting else None
+
+
+arm()
 
 
 def reach(step: Step) -> None:
