@@ -115,6 +115,7 @@ class Keys:
             row = await _found(connection, holder, identifier)
             precondition.require(row["version"])
             if row["revoked_at"] is not None:
+                await _note(connection, row)
                 return
             await store.revoke(connection, identifier, now)
             await _note(connection, row, before=[row["kind"], *row["scopes"]])

@@ -105,6 +105,13 @@ class Applications:
             row = await _locked(connection, organization)
             state = State(row["status"], row["review"])
             if decisions.is_done(state, action):
+                now_so = [state.status, state.review]
+                await audit.write(
+                    *(connection, organization),
+                    organization=organization,
+                    before=now_so,
+                    after=now_so,
+                )
                 return _shown(row)
             following = decisions.after(state, action)
             await store_profiles.move(

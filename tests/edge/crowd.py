@@ -21,7 +21,10 @@ from tests.edge.stand import Answer, Served, Stand
 
 
 class _Web(issuer.Issuer):
-    """In place of `edge.tokens.http.Http`."""
+    """In place of `edge.tokens.http.Http`, whatever that is told of certificates."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        super().__init__()
 
     def start(self) -> None:
         pass
