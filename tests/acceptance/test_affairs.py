@@ -36,46 +36,37 @@ async def api(running: Running) -> AsyncIterator[Api]:
         yield Api(running, session)
 
 
+async def give_both_ways(amply: Api, running: Running, fund: str) -> tuple[Any, Any, Any]:
+    """A campaign, a gift to it by card, and one in cash."""
+    slug = f"run-{secrets.token_hex(4)}"
+    opened = {"slug": slug, "name": "Run", "currency": "USD", "fund": fund, "status": "active"}
+    campaign = await amply.ask("POST", "campaigns", opened)
+    by_card = {
+        "organization": running.settings["AMPLY_ORGANIZATION"],
+        "amount_minor": 2500,
+        "currency": "USD",
+        "payment_method": "pm_card_visa",
+        "campaign": campaign["id"],
+    }
+    in_cash = {
+        "kind": "offline_donation",
+        "fund": fund,
+        "currency": "USD",
+        "amount_minor": 700,
+        "method": "cash",
+        "campaign": campaign["id"],
+    }
+    gift = await amply.ask("POST", "/v1/donations", by_card)
+    return campaign, gift, await amply.ask("POST", "bookings", in_cash)
+
+
 async def test_a_campaigns_gift_and_a_booking_are_heard_told_and_summed_up(
     running: Running,
 ) -> None:
     async with api(running) as amply:
         cursor = (await amply.ask("GET", "/v1/events?cursor=latest"))["next_cursor"]
         fund = await amply.ask("POST", "funds", {"name": "Run", "currency": "USD"})
-        campaign = await amply.ask(
-            "POST",
-            "campaigns",
-            {
-                "slug": f"run-{secrets.token_hex(4)}",
-                "name": "Run",
-                "currency": "USD",
-                "fund": fund["id"],
-                "status": "active",
-            },
-        )
-        gift = await amply.ask(
-            "POST",
-            "/v1/donations",
-            {
-                "organization": running.settings["AMPLY_ORGANIZATION"],
-                "amount_minor": 2500,
-                "currency": "USD",
-                "payment_method": "pm_card_visa",
-                "campaign": campaign["id"],
-            },
-        )
-        booking = await amply.ask(
-            "POST",
-            "bookings",
-            {
-                "kind": "offline_donation",
-                "fund": fund["id"],
-                "currency": "USD",
-                "amount_minor": 700,
-                "method": "cash",
-                "campaign": campaign["id"],
-            },
-        )
+        campaign, gift, booking = await give_both_ways(amply, running, fund["id"])
         told: list[Any] = []
 
         async def heard() -> bool:

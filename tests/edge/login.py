@@ -151,3 +151,26 @@ def wait_for(process: subprocess.Popen[bytes], url: str, log: Path, within_s: fl
             assert process.poll() is None, said
             assert time.monotonic() < deadline, said
             time.sleep(0.05)
+
+
+CALLBACK = f"{EDGE}/v1/auth/callback"
+COOKIE = "amply_session"
+ME = f"{EDGE}/v1/me"
+
+
+def query_of(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+async def begin(browser: Browser, query: str = "") -> str:
+    """The address at the provider that a login sends the browser to."""
+    page = await browser.open(f"{EDGE}/v1/auth/login{query}", stop_at="http://localhost")
+    return page.url
+
+
+async def come_back(browser: Browser, query: str = "", who: str = "owner") -> str:
+    """The callback's address with a code that was not used yet."""
+    page = await browser.open(f"{EDGE}/v1/auth/login{query}", stop_at=CALLBACK)
+    if not page.url.startswith(CALLBACK):
+        page = await answer(browser, page, who, stop_at=CALLBACK)
+    return page.url
