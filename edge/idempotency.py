@@ -6,6 +6,7 @@ Source: draft-ietf-httpapi-idempotency-key-header-07. The header is a string of 
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -39,6 +40,9 @@ def parse_key(values: Sequence[str]) -> str:
 
 def fingerprint(key: bytes, method: str, path: str, query: str, body: dict[str, Any]) -> bytes:
     """Keyed, since a body may identify a person. Order of fields and white space do not count."""
-    canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    try:
+        canonical = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # A number beyond 64 bits: the model will name its field.
+        canonical = json.dumps(body, sort_keys=True).encode()
     head = orjson.dumps([method, path, query])
     return hmac.digest(key, head + b"\n" + canonical, hashlib.sha256)

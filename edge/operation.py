@@ -8,7 +8,10 @@ from pydantic import BaseModel
 from edge.access import Access, Public
 from edge.limits.policies import Rate, rate_of
 
-ALWAYS: Final = (*("https_required", "internal", "unavailable", "overloaded", "head_too_large"),)
+ALWAYS: Final = (
+    *("https_required", "query_not_accepted", "head_too_large"),
+    *("internal", "unavailable", "overloaded"),
+)
 #: What whoever must say who they are may be told.
 WITH_KEY: Final = (
     *("unauthenticated", "key_of_other_environment", "scope_missing"),

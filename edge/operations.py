@@ -119,7 +119,7 @@ OPERATIONS: Final = (
         summary="The log's static files (C2SP tlog-tiles): checkpoint, vkey, tile/...",
         status=200,
         access=PUBLIC,
-        answer="application/octet-stream",
+        answer=("application/octet-stream", "text/plain"),
         parameters=(
             _LOG,
             _parameter("path", "path", "A path of tlog-tiles.", {"type": "string"}),

@@ -17,7 +17,6 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from contracts import environments
 from deploy.sandbox import account_bodies
 from deploy.sandbox.calls import World
 from deploy.sandbox.control import HEALTH_PATH, Control
@@ -58,19 +57,17 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if not given.key or not given.key.startswith(KEY_PREFIX):
         parser.error(f"give a key that begins with {KEY_PREFIX} by --key or AMPLY_STRIPE_KEY")
-    if not _may_run(os.environ):
+    if not may_run(os.environ):
         parser.error("it makes things go wrong on purpose: AMPLY_MODE must allow that")
     return given
 
 
-def _may_run(variables: Mapping[str, str]) -> bool:
-    """Whoever does not say where this runs is a developer; where it is said, the table decides."""
-    if not any(variables.get(name) for name in ("AMPLY_MODE", "AMPLY_ENVIRONMENT")):
-        return True
-    try:
-        return environments.RULES[environments.mode_of(variables)].faults
-    except ValueError:
-        return False
+def may_run(variables: Mapping[str, str]) -> bool:
+    """Whoever does not say where this runs is a developer; else it must be a place for trials."""
+    mode, environment = (
+        variables.get(name, "").strip() for name in ("AMPLY_MODE", "AMPLY_ENVIRONMENT")
+    )
+    return mode in ("", "development", "sandbox") and environment in ("", "test")
 
 
 def start_ids(store: Store, text: str) -> None:

@@ -50,6 +50,13 @@ def test_the_fingerprint_is_of_the_meaning_not_of_the_spelling() -> None:
     assert idempotency.fingerprint(KEY, "POST", "/p", "", turned) == first
 
 
+def test_a_number_beyond_64_bits_has_a_fingerprint_too() -> None:
+    one, other = (
+        idempotency.fingerprint(KEY, "POST", "/p", "", {"n": 10**30 + more}) for more in (0, 1)
+    )
+    assert one != other
+
+
 def test_the_fingerprint_tells_every_part_apart() -> None:
     prints = {
         idempotency.fingerprint(key, method, path, query, body)

@@ -156,6 +156,12 @@ async def test_it_is_seen_at_once_and_then_as_it_is_told(given: Given) -> None:
     assert (await given.edge.get(path, given.secret)).json["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("amount", [f"1{30 * '0'}", f"-1{30 * '0'}", "1e300", "0", '"1000"'])
+async def test_an_amount_that_is_none_is_refused_by_its_name(given: Given, amount: str) -> None:
+    refused = await given.refund(f'{{"amount_minor": {amount}}}'.encode())
+    assert (refused.status, refused.json["param"]) == (422, "amount_minor")
+
+
 @pytest.mark.parametrize("amounts", [[2501], [2000, 501], [None, 1], [2500, None]])
 async def test_more_than_is_left_is_refused_early(given: Given, amounts: list[int | None]) -> None:
     for amount in amounts[:-1]:

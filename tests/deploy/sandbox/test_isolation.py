@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts import environments
+from deploy.sandbox.__main__ import may_run
 from tests.deploy.sandbox.harness import ROOT
 
 FOLDER = ROOT / "deploy" / "sandbox"
@@ -23,3 +25,11 @@ def test_the_sandbox_imports_nothing_of_ours(path: Path) -> None:
             top = name.split(".")[0]
             ours = name == "deploy.sandbox" or name.startswith("deploy.sandbox.")
             assert ours or top in ALLOWED or top in sys.stdlib_module_names, name
+
+
+@pytest.mark.parametrize("mode", environments.RULES)
+def test_it_runs_where_the_table_of_environments_allows_faults(mode: environments.Mode) -> None:
+    rules = environments.RULES[mode]
+    assert may_run({"AMPLY_MODE": mode}) == rules.faults
+    assert may_run({"AMPLY_ENVIRONMENT": rules.environment}) == (rules.environment == "test")
+    assert may_run({})
