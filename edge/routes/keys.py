@@ -29,8 +29,8 @@ class KeyRoutes:
     async def create(self, request: web.Request) -> web.Response:
         """201 with the key and its secret."""
         caller = caller_of(request)
-        command = await read_command(request, ApiKeyRequest, caller, self._fingerprint_key)
         holder = await self._holder(request)
+        command = await read_command(request, ApiKeyRequest, caller, self._fingerprint_key)
         resource, version, is_replay = await self._keys.make(holder, command)
         request[SUBJECTS] = {"key": resource["id"]}
         place = f"{request.path}/{resource['id']}"
@@ -50,8 +50,8 @@ class KeyRoutes:
 
     async def rotate(self, request: web.Request) -> web.Response:
         """201 with the key and its new secret."""
-        command = await read_command(request, Rotation, caller_of(request), self._fingerprint_key)
         holder, key = await self._holder(request), _key_in(request)
+        command = await read_command(request, Rotation, caller_of(request), self._fingerprint_key)
         request[SUBJECTS] = {"key": key}
         resource, version, is_replay = await self._keys.rotate(holder, key, command)
         place = request.path.removesuffix("/rotate")
