@@ -70,8 +70,8 @@ async def link(message: Envelope[AccountRequested], accounts: Accounts) -> Outco
         account,
         body.request,
         fields="eventually_due" if action == "update" else "currently_due",
-        return_url=accounts.address("return", action, organization),
-        refresh_url=accounts.address("refresh", action, organization),
+        return_url=accounts.address("return", action, organization, message.time),
+        refresh_url=accounts.address("refresh", action, organization, message.time),
     )
     if isinstance(made, Rejected):
         return _refuse(made, message)

@@ -39,9 +39,14 @@ class Accounts:
         began_at = await store.now(self.pool)
         return Looked(account, await fetch_account(self.stripe, account), began_at)
 
-    def address(self, page: str, action: connect.LinkAction, organization: str) -> str:
-        """Where Stripe sends the person who filled in a form, or whose link was used up."""
-        token = connect.spell_token(self.token_key, action, organization, self.now())
+    def address(
+        self, page: str, action: connect.LinkAction, organization: str, asked_at: datetime
+    ) -> str:
+        """Where Stripe sends the person who filled in a form, or whose link was used up.
+
+        The same for one request, however often it is repeated: Stripe compares bodies.
+        """
+        token = connect.spell_token(self.token_key, action, organization, asked_at)
         return f"{self.url}/v1/connect/{page}?token={token}"
 
     def seal(self, url: str, request: str) -> bytes:

@@ -14,7 +14,7 @@ from ledger.keys import decrypt
 from tests.workers.accounts.conftest import URL, Scene
 from tests.workers.bench import Bench
 from tests.workers.conftest import Sandbox
-from workers.accounts import decisions, store
+from workers.accounts import decisions, requests, store
 from workers.accounts.decisions import Creation, Known, Refusal
 from workers.accounts.resources import Accounts
 from workers.accounts.worker import WORKER
@@ -188,6 +188,19 @@ async def test_link_leads_through_the_form_and_back(scene: Scene) -> None:
     assert (await fill_in(url)).startswith(f"{URL}/v1/connect/refresh?token=")
     _, _, fresh = await linked(scene, "update")
     assert fresh != url
+
+
+async def test_link_that_is_asked_for_again_a_moment_later_is_the_same(scene: Scene) -> None:
+    await scene.settle(scene.asked("create", country="DE"))
+    asked, row, url = await linked(scene)
+    clock = scene.accounts.now
+    later = replace(scene.accounts, now=lambda: clock() + timedelta(seconds=2))
+    outcome = await requests.link(asked, later)
+    assert isinstance(outcome, decisions.Done)
+    assert outcome.link is not None
+    sealed, expires_at = outcome.link
+    again = decrypt(scene.accounts.link_key, sealed, asked.body.request.encode()).decode()
+    assert (again, expires_at) == (url, row["expires_at"])
 
 
 async def test_link_right_behind_its_account_in_one_batch(scene: Scene) -> None:
