@@ -110,6 +110,7 @@ class LedgerStand:
     async def running(self, name: str) -> AsyncIterator[Process]:
         """A process of the ledger, ended at the end."""
         environment = {
+            "AMPLY_MODE": "development",
             "AMPLY_POSTGRES": self.role_dsn(name),
             "AMPLY_KAFKA": self.kafka,
             "AMPLY_LOG_ORIGIN": ORIGIN,

@@ -88,6 +88,7 @@ class Stand:
         self._environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
+            "AMPLY_MODE": "development",
             "AMPLY_KAFKA": kafka,
             "AMPLY_LOG_ORIGIN": ORIGIN,
             "AMPLY_LOG_KEY": str(self.keys.path),
