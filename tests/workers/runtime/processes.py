@@ -53,7 +53,6 @@ class Lab:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "AMPLY_MODE": "development",
-            "AMPLY_MODE": "development",
             "AMPLY_POSTGRES": dsn,
             "AMPLY_KAFKA": bootstrap,
             "AMPLY_FAILPOINT_DIRECTORY": str(scratch),
