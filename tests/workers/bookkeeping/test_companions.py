@@ -9,6 +9,7 @@ from workers.bookkeeping.announcer import Announcer
 from workers.settings import load
 
 SETTINGS = {
+    "AMPLY_MODE": "development",
     "AMPLY_POSTGRES": "postgresql://-",
     "AMPLY_KAFKA": "-:1",
     "AMPLY_LOG_ORIGIN": "amply.test/log/0",
