@@ -29,6 +29,7 @@ class KeyRoutes:
     async def create(self, request: web.Request) -> web.Response:
         """201 with the key and its secret."""
         caller = caller_of(request)
+        refuse_query(request)
         holder = await self._holder(request)
         command = await read_command(request, ApiKeyRequest, caller, self._fingerprint_key)
         resource, version, is_replay = await self._keys.make(holder, command)
@@ -50,6 +51,7 @@ class KeyRoutes:
 
     async def rotate(self, request: web.Request) -> web.Response:
         """201 with the key and its new secret."""
+        refuse_query(request)
         holder, key = await self._holder(request), _key_in(request)
         command = await read_command(request, Rotation, caller_of(request), self._fingerprint_key)
         request[SUBJECTS] = {"key": key}

@@ -53,6 +53,7 @@ class RightsRoutes:
 
     async def erase(self, request: web.Request) -> web.Response:
         """202: the donor is forgotten within seconds."""
+        refuse_query(request)
         organization, donor = request[ORGANIZATION].id, _donor(request)
         body = await _body(request, ErasureRequest)
         value = await self._rights.erase(caller_of(request), organization, donor, body)
@@ -72,6 +73,7 @@ class RightsRoutes:
 
     async def set_consent(self, request: web.Request) -> web.Response:
         """Another answer."""
+        refuse_query(request)
         organization, donor = request[ORGANIZATION].id, _donor(request)
         body = await _body(request, ConsentChange)
         value = await self._rights.set_consent(caller_of(request), organization, donor, body)
