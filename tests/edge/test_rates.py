@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 
 from edge.limits import leases as leasing
@@ -140,15 +141,16 @@ async def test_an_organizations_own_limit_holds_at_once(stand: Stand) -> None:
     secret = registered.key.secret
     async with limited(stand, "key.read=2") as edge:
         assert await often(3, edge, GIFT, secret) == {404: 2, 429: 1}
-        async with stand.edge_connection() as connection, connection.transaction():
-            await connection.execute(
-                "SELECT set_config('app.organizations', $1, true)", registered.id
-            )
+        connection = await asyncpg.connect(stand.superuser_dsn)
+        try:
+            await connection.execute("SET ROLE amply_operations")
             await connection.execute(
                 "INSERT INTO edge.rate_limits (organization, rate, most)"
                 " VALUES ($1, 'key.read', 100)",
                 registered.id,
             )
+        finally:
+            await connection.close()
 
         async def is_heard() -> bool:
             answer = await edge.get(GIFT, secret)
