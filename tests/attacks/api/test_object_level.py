@@ -2,14 +2,20 @@
 
 import pytest
 
+from edge.organizations.relationships import SCOPES
 from tests.attacks.api.world import World, guarded, made_up, names_in
 
 #: Everybody has it: whoever may see no more is shown what the public is.
 PUBLIC_LEDGER = "view_public_ledger"
+#: Routes that no key is let into are in the table of authorization.
 OBJECTS = {
     identifier: operation
     for identifier, (operation, access) in guarded().items()
-    if names_in(operation) and access.on != "caller" and access.permission != PUBLIC_LEDGER
+    if names_in(operation)
+    and access.on != "caller"
+    and access.permission != PUBLIC_LEDGER
+    and access.scope in SCOPES
+    and not access.is_for_persons
 }
 
 
