@@ -23,7 +23,7 @@ class Given(BaseModel):
     amount_minor: int
 
 
-class Donor(BaseModel):
+class DonorProfile(BaseModel):
     """One person as one organization knows them. `person` is null until a gift is recorded."""
 
     id: ProfileId
@@ -38,7 +38,7 @@ class DonorList(BaseModel):
     """A page of donors, by when they first gave."""
 
     object: Literal["list"] = "list"
-    data: list[Donor]
+    data: list[DonorProfile]
     has_more: bool
     next_cursor: str | None
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from edge.access import Access
-from edge.donors.models import Donor, DonorGiftList, DonorList
+from edge.donors.models import DonorGiftList, DonorList, DonorProfile
 from edge.funds.operations import PAGE, choice
 from edge.operation import ORGANIZATION, Operation, parameter
 
@@ -31,7 +31,7 @@ DONORS: Final = (
         path=_ONE,
         identifier="showDonor",
         summary="One donor. Each read is noted.",
-        answer=Donor,
+        answer=DonorProfile,
         parameters=(ORGANIZATION, _DONOR),
         problems=("donor_not_found", "query_not_accepted"),
         **_GET,
