@@ -26,9 +26,9 @@ OF_SERVICES = {
 }
 
 
-#: Operands that nobody in the table depends on alone: its keys have both scopes of a pair, nobody is
-#: both auditor and blocked, no collector has a column, and what an entry shows is no status. The
-#: validation file holds each of them (test_schema.py).
+#: Operands that nobody in the table depends on alone: its keys have both scopes of a pair, nobody
+#: is both auditor and blocked, no collector has a column, and what an entry shows is no status.
+#: The validation file holds each of them (test_schema.py).
 HELD_ELSEWHERE = {
     "organization#create_donation_by_api without collector",
     "organization#is_auditor without blocked",
