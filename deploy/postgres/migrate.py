@@ -50,6 +50,10 @@ _REGISTRY: Final = """
 """
 
 
+#: Each try loses to another database that has committed a role meanwhile; there are few roles.
+_TRIES: Final = 20
+
+
 class MigrationChangedError(RuntimeError):
     """A migration differs from the one that was applied. Add a new file instead of editing one."""
 
@@ -79,12 +83,19 @@ async def migrate(dsn: str, *, progress: Callable[[str], None] = lambda name: No
 
 
 async def _apply(connection: Any, name: str, sql: str, checksum: str) -> None:
-    async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = '10s'")
-        await connection.execute(sql)
-        await connection.execute(
-            "INSERT INTO public.migrations (name, checksum) VALUES ($1, $2)", name, checksum
-        )
+    """One file in one transaction, again while other databases make the cluster's roles too."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            async with connection.transaction():
+                await connection.execute("SET LOCAL lock_timeout = '10s'")
+                await connection.execute(sql)
+                await connection.execute(
+                    "INSERT INTO public.migrations (name, checksum) VALUES ($1, $2)", name, checksum
+                )
+            return
+        except asyncpg.SerializationError:
+            if not tries_left:
+                raise
 
 
 def role_password(secret: bytes, role: str) -> str:

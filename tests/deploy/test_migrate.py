@@ -59,6 +59,23 @@ async def test_two_runners_at_once_apply_each_file_once(
     assert sorted(counts) == [0, len(list(migrate.MIGRATIONS.glob("*.sql")))]
 
 
+async def test_a_file_that_meets_another_database_at_the_same_roles_is_applied_again(
+    postgres_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dsn = await asyncio.to_thread(postgres_database)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("CREATE SEQUENCE tries")  # What it counts is not rolled back.
+    await connection.close()
+    monkeypatch.setattr(migrate, "MIGRATIONS", tmp_path)
+    meets = "IF nextval('tries') < {} THEN RAISE 'met' USING ERRCODE = 'serialization_failure'"
+    body = f"CREATE TABLE one (); DO $$ BEGIN {meets}; END IF; END $$;"
+    (tmp_path / "0001.sql").write_text(body.format(3))
+    assert await migrate.migrate(dsn) == 1
+    (tmp_path / "0002.sql").write_text(body.replace("one", "two").format(1_000))
+    with pytest.raises(asyncpg.SerializationError):
+        await migrate.migrate(dsn)
+
+
 async def test_a_changed_file_is_refused_and_a_broken_one_leaves_nothing(
     postgres_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
