@@ -23,6 +23,7 @@ def _origin(value: str) -> str:
     return value
 
 
+ScopeName = Annotated[str, Field(pattern=r"^[a-z_]{1,30}(:[a-z_]{1,30})?$")]
 Origin = Annotated[str, Field(max_length=300), AfterValidator(_origin)]
 
 
@@ -36,7 +37,7 @@ class ApiKeyRequest(BaseModel):
 
     name: Name
     kind: KeyKind = "secret"
-    scopes: Annotated[list[str], Field(max_length=50)] = []
+    scopes: Annotated[list[ScopeName], Field(max_length=50)] = []
     funds: Annotated[list[FundId], Field(max_length=100)] = []
     origins: Annotated[list[Origin], Field(max_length=20)] = []
     expires_at: Moment | None = None

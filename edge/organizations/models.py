@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from contracts.donations import Visibility
 from contracts.message import OrganizationId
 from contracts.money import EXPONENTS
+from edge.characters import lines
 from edge.donations.models import Name
 from edge.resources import patch_of
 
@@ -16,13 +17,10 @@ Status = Literal["pending", "verified", "suspended", "closed"]
 Review = Literal["requested", "information_requested", "approved", "rejected", "withdrawn"]
 VerificationLevel = Literal["standard", "enhanced", "comprehensive"]
 
-_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _ADDRESS: Final = re.compile(r"https://[^\s<>\"'\\@]+")
 
 
-def _prose(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("a text holds no control characters but line feeds")
+def _said(value: str) -> str:
     if not value.strip():
         raise ValueError("a text holds more than white space")
     return value
@@ -46,9 +44,13 @@ def _goals(value: list[int]) -> list[int]:
     return sorted(value)
 
 
-Prose = Annotated[str, Field(min_length=1, max_length=5000), AfterValidator(_prose)]
+Prose = Annotated[
+    str, Field(min_length=1, max_length=5000), AfterValidator(lines), AfterValidator(_said)
+]
 WebAddress = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_address)]
-Reason = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_prose)]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=2000), AfterValidator(lines), AfterValidator(_said)
+]
 Slug = Annotated[
     str,
     Field(
