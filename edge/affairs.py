@@ -54,7 +54,7 @@ def build(
     campaigns = Campaigns(database, business_now)
     bookings = Bookings(*(database, directory, Sealing(master_key), business_now, is_backlogged))
     return Affairs(
-        permissions=PermissionRoutes(Permissions(spicedb, authorization, directory)),
+        permissions=PermissionRoutes(Permissions(spicedb, directory)),
         audit=AuditRoutes(AuditLog(database, master_key)),
         events=EventRoutes(Events(database, changes)),
         funds=FundRoutes(Funds(database, authorization), fingerprint_key),

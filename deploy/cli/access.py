@@ -18,7 +18,7 @@ from edge.permissions.models import Holder
 from edge.permissions.service import holders_of
 from edge.reconciler.service import Outcome
 from edge.reconciler.service import reconcile as repair
-from edge.spicedb import NEWEST, CursorError, SpiceDB, UnreachableError
+from edge.spicedb import CursorError, SpiceDB, UnreachableError
 
 access = typer.Typer(help="Who may do what.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -44,7 +44,7 @@ def who(
             await connection.close()
         if found is None:
             fail(f"there is no organization {organization}")
-        return list((await holders_of(_spicedb(data), found, permission, NEWEST)).values())
+        return list((await holders_of(_spicedb(data), found, permission)).values())
 
     try:
         holders = asyncio.run(ask())

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.authorization import Authorization
 from edge.caller import Caller
 from edge.directory.directory import Directory
 from edge.errors import ProblemError
 from edge.listing import listing
 from edge.permissions import decisions
 from edge.permissions.models import KINDS, Holder, OwnAccess, Reason
-from edge.spicedb import NEWEST, AsOf, CursorError, Question, Relation, SpiceDB, UnreachableError
+from edge.spicedb import NEWEST, CursorError, Question, Relation, SpiceDB, UnreachableError
 
 PLATFORM: Final = "platform:amply"
 #: Where the list of somebody's own organizations begins, if they ask for no permission.
@@ -33,18 +32,14 @@ class Asked:
 class Permissions:
     """Asks SpiceDB; ProblemError 503 while it is away."""
 
-    def __init__(
-        self, spicedb: SpiceDB, authorization: Authorization, directory: Directory
-    ) -> None:
+    def __init__(self, spicedb: SpiceDB, directory: Directory) -> None:
         self._spicedb = spicedb
-        self._authorization = authorization
         self._directory = directory
 
     async def holders(self, organization: str, permission: str, asked: Asked) -> dict[str, Any]:
         """Who has the permission on the organization."""
         try:
-            as_of = await self._authorization.as_of(f"organization:{organization}")
-            held = await holders_of(self._spicedb, organization, permission, as_of)
+            held = await holders_of(self._spicedb, organization, permission)
         except (UnreachableError, CursorError) as error:
             raise _unavailable() from error
         subjects = list(held)
@@ -121,16 +116,14 @@ class Permissions:
         ]
 
 
-async def holders_of(
-    spicedb: SpiceDB, organization: str, permission: str, as_of: AsOf
-) -> dict[str, Holder]:
-    """Everybody who has the permission on the organization, by subject, in order."""
+async def holders_of(spicedb: SpiceDB, organization: str, permission: str) -> dict[str, Holder]:
+    """Everybody who has the permission on the organization by the newest data, in order."""
     resource = f"organization:{organization}"
     found = await asyncio.gather(
-        *(spicedb.subjects(resource, permission, kind, as_of) for kind in KINDS)
+        *(spicedb.subjects(resource, permission, kind, NEWEST) for kind in KINDS)
     )
-    here = decisions.reasons(await _all(spicedb.relations("organization", organization, as_of)))
-    staff = decisions.reasons(await _all(spicedb.relations("platform", "amply")))
+    here = decisions.reasons(await _all(spicedb.relations("organization", organization, NEWEST)))
+    staff = decisions.reasons(await _all(spicedb.relations("platform", "amply", NEWEST)))
     subjects = decisions.in_order([subject for some in found for subject in some])
     return {one: decisions.holder(one, here.get(one, []), staff.get(one, [])) for one in subjects}
 

@@ -138,14 +138,19 @@ async def test_balances_are_told_as_of_now_a_time_and_an_entry(running: Running)
     donations = await give(running, 2, prefix="for-balances")
     await all_recorded(running, donations, 60)
     ask = ("ledger", "balances", "--json", "--organization", running.settings["AMPLY_ORGANIZATION"])
-    now = json.loads(await amply(running, *ask))
-    income = {row["account"]: int(row["amount"]) for row in now["balances"]}["Income:Donations"]
-    kept = await running.fetch(
-        "SELECT sum(amount)::bigint AS amount FROM ledger.balances"
-        " WHERE organization = $1 AND account = 'Income:Donations'",
-        now["id"],
-    )
-    assert income == kept[0]["amount"]
+    for _ in range(20):  # Gifts of other tests may still be on their way.
+        now = json.loads(await amply(running, *ask))
+        kept = await running.fetch(
+            "SELECT fund, account, currency, amount::text, seq FROM ledger.balances"
+            " JOIN ledger.chains USING (organization) WHERE organization = $1",
+            now["id"],
+        )
+        if kept[0]["seq"] == now["seq"]:
+            break
+    told = {
+        (row["fund"], row["account"], row["currency"]): row["amount"] for row in now["balances"]
+    }
+    assert told == {(row["fund"], row["account"], row["currency"]): row["amount"] for row in kept}
     before = json.loads(await amply(running, *ask, "--seq", str(now["seq"] - 1)))
     assert before["seq"] == now["seq"] - 1
     earlier = json.loads(await amply(running, *ask, "--at", started))

@@ -17,9 +17,9 @@ import uvloop
 
 from contracts.identifiers import random_id, type_id
 from contracts.message import Body, Envelope
+from contracts.messages import MessageRefused
 from topics import codec
 from topics.delivery import Delivery
-from topics.registry import MESSAGES_REFUSED
 from topics.topic import Topic
 from workers.runtime import effects, host, logs
 from workers.runtime.worker import Act, Away, Decide, Refused, Transaction, Transient, Worker
@@ -163,9 +163,9 @@ def worker_of(kind: str, name: str, topic: Topic[Order]) -> Worker:
 
 
 def allow_refusals(name: str) -> None:
-    """Let the test's worker send refusals, as the registry lets the real ones."""
-    changed = replace(MESSAGES_REFUSED, senders=frozenset({name}))
-    vars(effects).update(MESSAGES_REFUSED=changed)
+    """Let the test's worker send refusals too, as the registry lets the real ones."""
+    known: Topic[MessageRefused] = vars(effects)["MESSAGES_REFUSED"]
+    vars(effects).update(MESSAGES_REFUSED=replace(known, senders=known.senders | {name}))
 
 
 if __name__ == "__main__":
