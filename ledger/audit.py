@@ -9,6 +9,7 @@ no organization is in the chain named `platform`.
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Final, NamedTuple
 
@@ -92,6 +93,7 @@ class AuditError(ValueError):
 EMPTY: Final = Head(-1, None)
 
 
+@lru_cache(maxsize=1_024)
 def network_of(address: str) -> str | None:
     """The network that stands for a client's address; None for what is no address."""
     try:

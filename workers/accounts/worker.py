@@ -82,5 +82,7 @@ WORKER = Worker(
         Act(registry.STRIPE_EVENTS, look, record_looks),
         Act(registry.ACCOUNTS_REQUESTED, act, record_outcomes),
     ],
+    gather_s=0.25,  # Most of what it hears of is about gifts, and none of its business.
+    fetch_wait_s=0.25,
     resources=open_accounts,
 )

@@ -83,5 +83,6 @@ WORKER = Worker(
         Act(registry.INVITATIONS_MAIL_REQUESTED, invite, record_invitations),
     ],
     gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
+    fetch_wait_s=0.25,
     resources=open_notifications,
 )

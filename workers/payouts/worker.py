@@ -83,5 +83,6 @@ WORKER = Worker(
         Act(registry.PAYOUTS_LOOK_REQUESTED, look, record),
     ],
     gather_s=0.25,  # Nobody waits for it: fewer, larger batches.
+    fetch_wait_s=0.25,
     resources=open_with_rounds,
 )

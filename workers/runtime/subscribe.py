@@ -26,7 +26,7 @@ from workers.runtime.logs import quiet_logger
 from workers.runtime.polls import Polls
 from workers.runtime.worker import Worker
 
-#: What aiokafka's consumer is told, beside the group and the instance.
+#: What aiokafka's consumer is told, beside the group and the instance, if somebody waits for it.
 CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "auto_offset_reset": "earliest",
     "isolation_level": "read_committed",
@@ -41,6 +41,8 @@ CONSUMER_OPTIONS: Final[dict[str, Any]] = {
     "max_poll_interval_ms": 300_000,
     "partition_assignment_strategy": (RoundRobinPartitionAssignor,),
 }
+#: Whoever lets messages gather hears of this many at once, however long that took.
+GATHERED_BYTES: Final = 1024 * 1024
 BATCH_TIMEOUT_MS: Final = 10
 
 _log = structlog.get_logger("runtime")
@@ -110,7 +112,7 @@ def subscribe(
         listener=_Rebalance(drain, resume),
         parser=parse,
         decoder=decode,
-        **CONSUMER_OPTIONS,
+        **consumer_options(worker),
     )
 
     async def deliver(records: tuple[Any, ...]) -> None:
@@ -118,6 +120,15 @@ def subscribe(
 
     subscriber(deliver)
     return broker
+
+
+def consumer_options(worker: Worker) -> dict[str, Any]:
+    """What the worker's consumer is told."""
+    if not worker.fetch_wait_s:
+        return CONSUMER_OPTIONS
+    wait_ms = round(1000 * worker.fetch_wait_s)
+    gathering = {"fetch_min_bytes": GATHERED_BYTES, "fetch_max_wait_ms": wait_ms}
+    return {**CONSUMER_OPTIONS, **gathering}
 
 
 def _security(address: Address) -> BaseSecurity | None:

@@ -8,7 +8,14 @@ from faststream.kafka import KafkaBroker, KafkaRouter
 
 from tests.workers.runtime import probe
 from workers.runtime.limits import Limits
-from workers.runtime.subscribe import CONSUMER_OPTIONS, DeliveryLossError, check_delivery, subscribe
+from workers.runtime.subscribe import (
+    CONSUMER_OPTIONS,
+    DeliveryLossError,
+    check_delivery,
+    consumer_options,
+    subscribe,
+)
+from workers.runtime.worker import Worker
 
 
 async def nothing(*arguments: Any) -> None:
@@ -86,3 +93,12 @@ def test_every_option_that_has_a_say_in_delivery_is_written_out() -> None:
         "partition_assignment_strategy",
         "check_crcs",
     } <= set(CONSUMER_OPTIONS)
+
+
+def test_only_a_worker_that_nobody_waits_for_lets_messages_gather_in_kafka() -> None:
+    waited_for = consumer_options(Worker("probe", []))
+    assert waited_for == CONSUMER_OPTIONS
+    assert (waited_for["fetch_min_bytes"], waited_for["fetch_max_wait_ms"]) == (1, 500)
+    gathering = consumer_options(Worker("probe", [], fetch_wait_s=0.25))
+    assert (gathering["fetch_min_bytes"], gathering["fetch_max_wait_ms"]) == (1024 * 1024, 250)
+    assert gathering.keys() == CONSUMER_OPTIONS.keys()
