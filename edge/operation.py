@@ -84,6 +84,14 @@ def parameter(
     }
 
 
+def choice(name: str, description: str, *values: str) -> dict[str, Any]:
+    """A parameter of the query: one of the values, or any text."""
+    schema: dict[str, Any] = {"type": "string"}
+    if values:
+        schema["enum"] = list(values)
+    return parameter(name, "query", description, schema)
+
+
 SLUG: Final = parameter("slug", "path", "The organization's short name.", {"type": "string"})
 ORGANIZATION: Final = parameter(
     "organization", "path", "The organization's id or short name.", {"type": "string"}
@@ -91,7 +99,7 @@ ORGANIZATION: Final = parameter(
 IDEMPOTENCY_KEY: Final = parameter(
     "Idempotency-Key",
     "header",
-    "Fresh for each request, the same for each repetition of it.",
+    "Fresh for each request, the same for each repetition of it; it never expires.",
     {"type": "string", "minLength": 1, "maxLength": 255},
     required=True,
 )
@@ -131,3 +139,101 @@ OF_COMMAND: Final = (
     *OF_BODY,
 )
 OF_CHANGE: Final = ("precondition_required", "precondition_failed", "query_not_accepted", *OF_BODY)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is made, listed, shown and changed below an organization (`edge/resources.py`).
+
+    `problem` is that of an unknown one, `parameter` names one in the path below `path`.
+    """
+
+    path: str
+    parameter: dict[str, Any]
+    problem: str
+    read: Access
+    write: Access
+
+    @property
+    def one(self) -> str:
+        """The path of one."""
+        return f"{self.path}/{{{self.parameter['name']}}}"
+
+    def listing(
+        self, identifier: str, summary: str, answer: type[BaseModel], *filters: dict[str, Any]
+    ) -> Operation:
+        """The GET of a page."""
+        return Operation(
+            method="get",
+            path=self.path,
+            identifier=identifier,
+            summary=summary,
+            status=200,
+            answer=answer,
+            access=self.read,
+            parameters=(ORGANIZATION, *PAGE, *filters),
+            problems=("query_not_accepted",),
+        )
+
+    def creation(
+        self,
+        identifier: str,
+        summary: str,
+        answer: type[BaseModel],
+        body: type[BaseModel],
+        *problems: str,
+    ) -> Operation:
+        """The POST that makes one."""
+        return Operation(
+            method="post",
+            path=self.path,
+            identifier=identifier,
+            summary=summary,
+            status=201,
+            answer=answer,
+            body=body,
+            access=self.write,
+            parameters=(ORGANIZATION, IDEMPOTENCY_KEY),
+            headers=("Location", "ETag", "Idempotent-Replayed"),
+            problems=(*problems, *OF_COMMAND),
+        )
+
+    def showing(
+        self, identifier: str, summary: str, answer: type[BaseModel], *headers: dict[str, Any]
+    ) -> Operation:
+        """The GET of one."""
+        return Operation(
+            method="get",
+            path=self.one,
+            identifier=identifier,
+            summary=summary,
+            status=200,
+            answer=answer,
+            access=self.read,
+            parameters=(ORGANIZATION, self.parameter, *headers),
+            headers=("ETag",),
+            problems=(self.problem, "query_not_accepted"),
+        )
+
+    def changing(
+        self,
+        identifier: str,
+        summary: str,
+        answer: type[BaseModel],
+        body: type[BaseModel],
+        *problems: str,
+    ) -> Operation:
+        """The PATCH of one."""
+        return Operation(
+            method="patch",
+            path=self.one,
+            identifier=identifier,
+            summary=summary,
+            status=200,
+            answer=answer,
+            body=body,
+            access=self.write,
+            parameters=(ORGANIZATION, self.parameter, IF_MATCH),
+            headers=("ETag",),
+            problems=(self.problem, *problems, *OF_CHANGE),
+        )

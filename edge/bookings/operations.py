@@ -4,8 +4,15 @@ from typing import Final
 
 from edge.access import Access
 from edge.bookings.models import Booking, BookingList, BookingRequest
-from edge.funds.operations import IDEMPOTENCY_KEY, OF_COMMANDS, PAGE, choice
-from edge.operation import ORGANIZATION, Operation, parameter
+from edge.operation import (
+    IDEMPOTENCY_KEY,
+    OF_COMMAND,
+    ORGANIZATION,
+    PAGE,
+    Operation,
+    choice,
+    parameter,
+)
 
 _LIST: Final = "/v1/organizations/{organization}/bookings"
 _READ: Final = Access(scope="bookings:read", permission="view_bookings")
@@ -26,7 +33,7 @@ BOOKINGS: Final = (
             *("fund_unknown", "project_unknown", "campaign_not_active", "currency_mismatch"),
             *("fund_overdrawn", "booking_not_found", "booking_not_recorded", "booking_corrected"),
             *("organization_unknown", "transfer_not_found", "transfer_taken", "backlog"),
-            *OF_COMMANDS,
+            *OF_COMMAND,
         ),
     ),
     Operation(

@@ -20,6 +20,7 @@ from edge.operation import (
     ORGANIZATION,
     PAGE,
     Operation,
+    choice,
     parameter,
 )
 
@@ -27,9 +28,7 @@ _ALL: Final = "/v1/collectors"
 _ONE: Final = f"{_ALL}/{{collector}}"
 _ALLOWED: Final = "/v1/organizations/{organization}/collectors"
 _COLLECTOR: Final = parameter("collector", "path", "Its `col_…` id.", {"type": "string"})
-_STATUS: Final = parameter(
-    "status", "query", "Of this status.", {"type": "string", "enum": ["allowed", "revoked"]}
-)
+_STATUS: Final = choice("status", "Of this status.", "allowed", "revoked")
 _READ: Final = Access(scope="collectors:read", on="caller", is_for_persons=True)
 _WRITE: Final = Access(scope="collectors:write", on="caller", is_for_persons=True)
 _ALLOW: Final = Access(

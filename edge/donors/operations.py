@@ -4,8 +4,7 @@ from typing import Any, Final
 
 from edge.access import Access
 from edge.donors.models import DonorGiftList, DonorList, DonorProfile
-from edge.funds.operations import PAGE, choice
-from edge.operation import ORGANIZATION, Operation, parameter
+from edge.operation import ORGANIZATION, PAGE, Operation, choice, parameter
 
 _LIST: Final = "/v1/organizations/{organization}/donors"
 _ONE: Final = f"{_LIST}/{{donor}}"

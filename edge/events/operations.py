@@ -4,7 +4,7 @@ from typing import Final
 
 from edge.access import Access
 from edge.events.models import EventPage
-from edge.operation import Operation, parameter
+from edge.operation import Operation, choice, parameter
 
 EVENTS: Final = (
     Operation(
@@ -40,7 +40,7 @@ EVENTS: Final = (
                 "Types with commas between them; `donation.*` is all of a kind.",
                 {"type": "string"},
             ),
-            parameter("subject", "query", "The id of one thing.", {"type": "string"}),
+            choice("subject", "The id of one thing."),
         ),
         problems=("query_not_accepted", "cursor_expired"),
     ),

@@ -5,7 +5,7 @@ from typing import Final
 from amply_verify.kinds import KINDS as ENTRY_KINDS
 from edge.access import PUBLIC, Access, Public
 from edge.exports.models import ExportManifest
-from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, parameter
+from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, choice, parameter
 from ledger.export_copy import FORMATS, KINDS
 
 _PINNED: Final = (
@@ -39,12 +39,7 @@ _PINNED: Final = (
         "CSV: rows of entries of this kind alone.",
         {"type": "string", "enum": sorted(ENTRY_KINDS)},
     ),
-    parameter(
-        "bom",
-        "query",
-        "CSV: begin with a byte-order mark, for spreadsheets that need one.",
-        {"type": "string", "enum": ["true"]},
-    ),
+    choice("bom", "CSV: begin with a byte-order mark, for spreadsheets that need one.", "true"),
 )
 _OFFSET: Final = parameter(
     "offset",

@@ -11,6 +11,7 @@ from edge.operation import (
     ORGANIZATION,
     PAGE,
     Operation,
+    choice,
     parameter,
 )
 
@@ -53,12 +54,7 @@ def _reading(
             access=read,
             parameters=(
                 holder,
-                parameter(
-                    "kind",
-                    "query",
-                    "Of this kind.",
-                    {"type": "string", "enum": ["secret", "publishable"]},
-                ),
+                choice("kind", "Of this kind.", "secret", "publishable"),
                 *PAGE,
             ),
             problems=("query_not_accepted", *more),

@@ -4,10 +4,10 @@ from typing import Final
 
 from edge.access import PUBLIC, Access
 from edge.ledger.models import EntryOpenings, EntryText, LedgerEntry, LedgerPage
-from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, parameter
+from edge.operation import ALWAYS, ORGANIZATION, SLUG, WITH_KEY, Operation, choice, parameter
 
 _ENTRY: Final = parameter("entry", "path", "The entry's `ent_…` id.", {"type": "string"})
-_CURSOR: Final = parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"})
+_CURSOR: Final = choice("cursor", "next_cursor of the page before.")
 _LIMIT: Final = parameter(
     "limit",
     "query",

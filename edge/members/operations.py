@@ -25,6 +25,7 @@ from edge.operation import (
     ORGANIZATION,
     PAGE,
     Operation,
+    choice,
     parameter,
 )
 
@@ -57,7 +58,7 @@ MEMBERS: Final = (
         access=_READ,
         parameters=(
             ORGANIZATION,
-            parameter("role", "query", "Of this role.", {"type": "string"}),
+            choice("role", "Of this role."),
             *PAGE,
         ),
         problems=("query_not_accepted",),
@@ -132,12 +133,7 @@ MEMBERS: Final = (
         access=Access(scope="members:read", permission="manage_members", is_for_persons=True),
         parameters=(
             ORGANIZATION,
-            parameter(
-                "status",
-                "query",
-                "Of this status.",
-                {"type": "string", "enum": ["open", "expired", "accepted", "revoked"]},
-            ),
+            choice("status", "Of this status.", "open", "expired", "accepted", "revoked"),
             *PAGE,
         ),
         problems=("query_not_accepted",),

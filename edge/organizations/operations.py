@@ -14,6 +14,7 @@ from edge.operation import (
     ORGANIZATION,
     PAGE,
     Operation,
+    choice,
     parameter,
 )
 from edge.organizations.models import (
@@ -171,12 +172,7 @@ ORGANIZATIONS: Final = (
         answer=OrganizationPage,
         access=Access(scope="staff", permission="view_organizations", on="platform"),
         parameters=(
-            parameter(
-                "status",
-                "query",
-                "Of this status.",
-                {"type": "string", "enum": ["pending", "verified", "suspended", "closed"]},
-            ),
+            choice("status", "Of this status.", "pending", "verified", "suspended", "closed"),
             parameter(
                 "review",
                 "query",

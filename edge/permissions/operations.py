@@ -3,13 +3,13 @@
 from typing import Final
 
 from edge.access import Access
-from edge.operation import ORGANIZATION, Operation, parameter
+from edge.operation import ORGANIZATION, Operation, choice, parameter
 from edge.permissions.decisions import PERMISSIONS
 from edge.permissions.models import HolderPage, OwnAccessPage
 
 SCOPE: Final = "access:read"
 _PERMISSION: Final = {"type": "string", "enum": list(PERMISSIONS)}
-_CURSOR: Final = parameter("cursor", "query", "next_cursor of the page before.", {"type": "string"})
+_CURSOR: Final = choice("cursor", "next_cursor of the page before.")
 
 
 def _limit(most: int, default: int) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from edge.access import PUBLIC, Access
-from edge.operation import ALWAYS, Operation, parameter
+from edge.operation import ALWAYS, Operation, choice, parameter
 from edge.sessions.models import Me, Session, SessionList, SignedOut
 
 #: Only people have it: API keys are nobody.
@@ -27,12 +27,7 @@ SESSIONS: Final = (
                 "A path on this host to come back to.",
                 {"type": "string", "pattern": r"^/(?![/\\])", "maxLength": 500},
             ),
-            parameter(
-                "step_up",
-                "query",
-                "`1` asks for a fresh second factor (RFC 9470).",
-                {"type": "string", "enum": ["0", "1"]},
-            ),
+            choice("step_up", "`1` asks for a fresh second factor (RFC 9470).", "0", "1"),
         ),
         headers=("Location",),
         problems=("query_not_accepted", *_AWAY, *ALWAYS),

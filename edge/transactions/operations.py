@@ -3,8 +3,7 @@
 from typing import Any, Final
 
 from edge.access import Access
-from edge.funds.operations import PAGE, choice
-from edge.operation import ORGANIZATION, Operation, parameter
+from edge.operation import ORGANIZATION, PAGE, Operation, choice, parameter
 from edge.transactions.models import Transaction, TransactionList
 from ledger.transactions import TYPES
 
