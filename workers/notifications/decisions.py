@@ -1,4 +1,4 @@
-"""What a donor is told of a recorded gift. Pure: no await, no clock, no database.
+"""What a donor is told of a recorded gift or refund. Pure: no await, no clock, no database.
 
 Nothing that a donor typed goes into a mail, so that nobody can be made to write to others through
 us; what an organization typed loses its line breaks.
@@ -51,19 +51,25 @@ class Invitation:
     expires_at: datetime
 
 
-def concerns_donor(entry: EntryRecorded) -> bool:
-    """Whether the entry is a gift that somebody may be thanked for."""
-    return entry.kind == "donation" and "donor" in orjson.loads(entry.entry)
+def entry_of_donor(entry: EntryRecorded) -> str | None:
+    """The id of the entry that seals whom the mail goes to; None when there is nobody to write to.
+
+    A refund is about the gift that it refers to, whose donor may have stayed unnamed.
+    """
+    text = orjson.loads(entry.entry)
+    if entry.kind == "refund":
+        return str(text["ref"])
+    return entry.entry_id if "donor" in text else None
 
 
-def gift_of(entry: EntryRecorded, money_opening: bytes | None) -> tuple[int, str]:
-    """What the donor paid, in minor units, and its currency, from shown or opened postings."""
+def amount_of(entry: EntryRecorded, money_opening: bytes | None) -> tuple[int, str]:
+    """What the donor paid or got back, in minor units, and its currency: shown or opened."""
     money = orjson.loads(entry.entry)["money"]
     if "postings" not in money:
         assert money_opening is not None, "the ledger keeps the opening of all money it seals"
         money = orjson.loads(money_opening)["value"]
     income = [line for line in money["postings"] if line["account"] == "Income:Donations"]
-    return -sum(int(line["amount"]) for line in income), income[0]["currency"]
+    return abs(sum(int(line["amount"]) for line in income)), income[0]["currency"]
 
 
 def recipient_of(donor: dict[str, Any]) -> str | None:
@@ -78,31 +84,43 @@ def recipient_of(donor: dict[str, Any]) -> str | None:
     return text if address.username and address.domain and text.isprintable() else None
 
 
-def thanks(
+def mail_of(
     message: Envelope[EntryRecorded],
     *,
     recipient: str,
     organization: str,
-    gift: tuple[int, str],
+    amount: tuple[int, str],
     letterhead: Letterhead,
 ) -> EmailMessage:
     """The mail. Its Message-ID is the entry's, so that a repeated mail is known as the same."""
-    entry = message.body
-    name = one_line(organization)
-    domain = letterhead.sender.rpartition("@")[2]
-    mail = EmailMessage(policy=SMTPUTF8)
-    mail["From"] = letterhead.sender
-    mail["To"] = recipient
-    mail["Subject"] = f"Your gift to {name}"
+    entry, name = message.body, one_line(organization)
+    mail = _letter(entry.entry_id, recipient, letterhead)
     mail["Date"] = format_datetime(time_of(parse_type_id("ent", entry.entry_id)))
-    mail["Message-ID"] = f"<{entry.entry_id}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers.
+    if entry.kind == "refund":
+        mail["Subject"] = f"A refund of {name}"
+        mail.set_content(
+            f"{name} has given back {spell(*amount)} of your gift.\n"
+            "It is on its way to what you paid with; banks take up to ten business days.\n\n"
+            f"It is recorded in the ledger as entry {entry.entry_id}.\n"
+        )
+        return mail
+    mail["Subject"] = f"Your gift to {name}"
     mail.set_content(
-        f"Thank you for your gift of {spell(*gift)} to {name}.\n\n"
+        f"Thank you for your gift of {spell(*amount)} to {name}.\n\n"
         f"It is recorded in the public ledger as entry {entry.entry_id}.\n"
         "Your receipt proves that, and anyone can check it without believing us:\n"
         f"{letterhead.url}/v1/donations/{entry.subject}/receipt\n"
     )
+    return mail
+
+
+def _letter(identifier: str, recipient: str, letterhead: Letterhead) -> EmailMessage:
+    """A mail that has everything but its date, subject and text."""
+    mail = EmailMessage(policy=SMTPUTF8)
+    mail["From"] = letterhead.sender
+    mail["To"] = recipient
+    mail["Message-ID"] = f"<{identifier}@{letterhead.sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers.
     return mail
 
 
@@ -111,14 +129,9 @@ def invitation(
 ) -> EmailMessage:
     """The mail of an invitation. Its Message-ID is the invitation's, so that a repeat is known."""
     name = one_line(of.organization)
-    mail = EmailMessage(policy=SMTPUTF8)
-    mail["From"] = letterhead.sender
-    mail["To"] = of.recipient
+    mail = _letter(message.body.invitation, of.recipient, letterhead)
     mail["Subject"] = f"{name} invites you"
     mail["Date"] = format_datetime(message.time)
-    domain = letterhead.sender.rpartition("@")[2]
-    mail["Message-ID"] = f"<{message.body.invitation}@{domain}>"
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers.
     # Behind "#" the token reaches no server and no server's log.
     mail.set_content(
         f"{name} invites you to work with it on Amply, as {of.role}.\n\n"

@@ -27,8 +27,8 @@ class Notifications:
     pool: Pool
     keys: KeyRing
     letterhead: Letterhead
-    #: The material for the mail of (organization, entry).
-    load: Grouped[tuple[str, str], Material | None]
+    #: The material for a mail, by (organization, entry, the entry that seals the donor).
+    load: Grouped[tuple[str, str, str], Material | None]
     invitation_key: bytes
 
     def recipient(self, material: Material) -> str | None:

@@ -15,7 +15,7 @@ LOAD: Final = """
     FROM read.organizations AS o
     LEFT JOIN notifications.mails AS m ON m.organization = o.id AND m.entry_id = $2
     LEFT JOIN read.openings AS d
-        ON d.organization = o.id AND d.entry_id = $2 AND d.section = 'donor'
+        ON d.organization = o.id AND d.entry_id = $3 AND d.section = 'donor'
     LEFT JOIN read.openings AS money
         ON money.organization = o.id AND money.entry_id = $2 AND money.section = 'money'
     LEFT JOIN read.donor_keys AS k ON k.organization = o.id AND k.id = d.profile
@@ -58,9 +58,12 @@ class SealedInvitation:
     organization: str
 
 
-async def load(pool: Pool, asked: Sequence[tuple[str, str]]) -> list[Material | None]:
-    """The material for the mails of (organization, entry); None when there is no such tenant."""
-    async with tenant(pool, *(organization for organization, _ in asked)) as connection:
+async def load(pool: Pool, asked: Sequence[tuple[str, str, str]]) -> list[Material | None]:
+    """The material for mails, None when there is no such tenant.
+
+    Asked for by (organization, entry, the entry that seals the donor).
+    """
+    async with tenant(pool, *(organization for organization, *_ in asked)) as connection:
         # One by one: a planner without statistics finds a single entry, but reads all for many.
         rows = [await connection.fetchrow(LOAD, *key) for key in asked]
     return [Material(**row) if row else None for row in rows]

@@ -1,4 +1,4 @@
-"""Thank a donor by mail, once, when the gift is in the ledger; bring invitations to members."""
+"""Tell a donor by mail, once, when the gift or a refund is in the ledger; bring invitations."""
 
 from collections.abc import Sequence
 
@@ -13,24 +13,25 @@ from workers.notifications.resources import Notifications, open_notifications
 from workers.runtime.worker import Act, Transaction, Worker
 
 
-async def thank(message: Envelope[EntryRecorded], notifications: Notifications) -> Settled | None:
-    """Send the mail of a recorded gift; None when there is nothing to keep."""
+async def tell(message: Envelope[EntryRecorded], notifications: Notifications) -> Settled | None:
+    """Send the mail of a recorded gift or refund; None when there is nothing to keep."""
     entry = message.body
-    if entry.kind != "donation":
+    if entry.kind not in ("donation", "refund"):
         return None
-    if not decisions.concerns_donor(entry):
+    of_donor = decisions.entry_of_donor(entry)
+    if of_donor is None:
         return Settled("nothing_to_send")
-    material = await notifications.load((message.organization, entry.entry_id))
+    material = await notifications.load((message.organization, entry.entry_id, of_donor))
     if material is None or material.settled:
         return None
     recipient = notifications.recipient(material)
     if recipient is None:
         return Settled("nothing_to_send")
-    mail = decisions.thanks(
+    mail = decisions.mail_of(
         message,
         recipient=recipient,
         organization=material.organization,
-        gift=decisions.gift_of(entry, material.money),
+        amount=decisions.amount_of(entry, material.money),
         letterhead=notifications.letterhead,
     )
     refusal = await notifications.mail.send(mail)
@@ -79,7 +80,7 @@ async def record_invitations(
 WORKER = Worker(
     name="notifications",
     routes=[
-        Act(registry.ENTRIES_RECORDED, thank, record),
+        Act(registry.ENTRIES_RECORDED, tell, record),
         Act(registry.INVITATIONS_MAIL_REQUESTED, invite, record_invitations),
     ],
     gather_s=0.25,  # Nobody waits for it: fewer, larger batches.

@@ -82,17 +82,22 @@ async def notifications(
         yield opened
 
 
-def entry(organization: str, money: Any, *, donor: bool = True) -> Envelope[EntryRecorded]:
+def entry(
+    organization: str, money: Any, *, donor: bool = True, refunds: str | None = None
+) -> Envelope[EntryRecorded]:
+    """A gift, or the refund of the gift with this entry."""
     text = {"money": money} | ({"donor": {"sealed": "cd" * 32}} if donor else {})
+    if refunds is not None:
+        text = {"money": money, "ref": refunds}
     body = EntryRecorded(
         entry_id=new("ent"),
         log=0,
         index=1,
         seq=1,
-        kind="donation",
+        kind="donation" if refunds is None else "refund",
         leaf_hash="ab" * 32,
         entry=json.dumps(text),
-        subject=new("don"),
+        subject=new("don" if refunds is None else "rfd"),
     )
     return message(ENTRIES_RECORDED, organization, body)
 
@@ -152,6 +157,42 @@ async def test_donor_is_thanked_once_even_after_replays(
     assert "Ana" not in text
     assert await outcomes(bench, organization) == [("sent", None)]
     assert "ana@example.org" not in repr(logs)
+
+
+async def test_donor_is_told_of_a_refund_once(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str]
+) -> None:
+    organization, _ = await bench.organization(name="Hope e.V.")
+    gift = entry(organization, {"postings": POSTINGS})
+    await donor_opening(bench, organization, gift.body.entry_id, {"email": "ana@example.org"})
+    postings = [
+        {"account": "Assets:Stripe", "amount": "-1000", "currency": "EUR", "fund": "f"},
+        {"account": "Income:Donations", "amount": "1000", "currency": "EUR", "fund": "f"},
+    ]
+    refund = entry(organization, {"postings": postings}, refunds=gift.body.entry_id)
+    for _ in range(2):
+        await bench.settle(WORKER, notifications, [refund])
+        await bench.fetch("DELETE FROM messages.inbox WHERE id = $1", refund.id)
+    [mail] = mailbox[0].mails
+    assert mailbox[0].recipients == ["ana@example.org"]
+    assert mail["Message-ID"] == f"<{refund.body.entry_id}@amply.example>"
+    assert mail["Subject"] == "A refund of Hope e.V."
+    assert "Hope e.V. has given back EUR 10.00 of your gift." in mail.get_content()
+    assert refund.body.entry_id in mail.get_content()
+
+
+async def test_nobody_is_told_of_the_refund_of_an_unnamed_or_forgotten_donor(
+    bench: Bench, notifications: Notifications, mailbox: tuple[Mailbox, str]
+) -> None:
+    organization, _ = await bench.organization()
+    unnamed = entry(organization, {"postings": POSTINGS}, refunds=new("ent"))
+    forgotten = entry(organization, {"postings": POSTINGS}, refunds=new("ent"))
+    of_gift = json.loads(forgotten.body.entry)["ref"]
+    value = {"email": "ana@example.org"}
+    await donor_opening(bench, organization, of_gift, value, keep_key=False)
+    await bench.settle(WORKER, notifications, [unnamed, forgotten])
+    assert mailbox[0].mails == []
+    assert await outcomes(bench, organization) == [("nothing_to_send", None)] * 2
 
 
 async def test_sealed_money_is_read_from_its_opening(
@@ -270,11 +311,11 @@ async def test_other_entries_are_not_looked_at(bench: Bench, notifications: Noti
 @given(name=st.text(max_size=80))
 def test_no_name_of_an_organization_adds_a_header(name: str) -> None:
     recorded = entry(new("org"), {"postings": POSTINGS})
-    mail = decisions.thanks(
+    mail = decisions.mail_of(
         recorded,
         recipient="ana@example.org",
         organization=name,
-        gift=(2500, "EUR"),
+        amount=(2500, "EUR"),
         letterhead=LETTERHEAD,
     )
     parsed = email.message_from_bytes(mail.as_bytes(), policy=SMTPUTF8)
@@ -289,11 +330,11 @@ def test_an_address_is_usable_or_none(address: str) -> None:
     if usable is None:
         return
     recorded = entry(new("org"), {"postings": POSTINGS})
-    mail = decisions.thanks(
+    mail = decisions.mail_of(
         recorded,
         recipient=usable,
         organization="Hope",
-        gift=(2500, "EUR"),
+        amount=(2500, "EUR"),
         letterhead=LETTERHEAD,
     )
     assert len(mail["To"].addresses) == 1
