@@ -13,7 +13,7 @@ from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
 from deploy.cli.operations import dead_letters, replay, status
-from deploy.cli.organizations import organizations
+from deploy.cli.organizations import open_fund, platform_fee
 from deploy.cli.payouts import payouts
 from deploy.cli.reconciling import reconcile
 from deploy.cli.refunds import refund
@@ -39,7 +39,8 @@ app.command("reconcile")(reconcile)
 app.add_typer(access, name="access")
 app.add_typer(accounts, name="accounts")
 app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(organizations, name="organizations")
+organization.command("platform-fee")(platform_fee)
+organization.command("open-fund")(open_fund)
 app.add_typer(organization, name="organization")
 app.add_typer(member, name="member")
 app.add_typer(staff, name="staff")

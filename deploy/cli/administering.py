@@ -24,7 +24,7 @@ from workers.settings import SettingError, secret_file
 
 T = TypeVar("T")
 
-organization = typer.Typer(help="Take an organization in, or freeze it.", no_args_is_help=True)
+organization = typer.Typer(help="Take organizations in, agree, freeze them.", no_args_is_help=True)
 member = typer.Typer(help="Members of organizations.", no_args_is_help=True)
 staff = typer.Typer(help="Who works for the platform.", no_args_is_help=True)
 key = typer.Typer(help="API keys of organizations.", no_args_is_help=True)

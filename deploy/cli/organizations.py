@@ -1,4 +1,4 @@
-"""`amply organizations`: what is agreed with an organization."""
+"""`amply organization platform-fee` and `open-fund`: what is agreed with an organization."""
 
 import asyncio
 from typing import Annotated
@@ -15,10 +15,7 @@ from edge.organizations.service import OrganizationError
 
 BASIS_POINTS_MAX = 5000
 
-organizations = typer.Typer(help="What is agreed with an organization.", no_args_is_help=True)
 
-
-@organizations.command("platform-fee")
 def platform_fee(
     organization: Annotated[str, typer.Argument(help="Slug of the organization.")],
     basis_points: Annotated[
@@ -38,7 +35,6 @@ def platform_fee(
     console.print(f"{organization}: {agreed / 100:.2f} % of each charge", markup=False)
 
 
-@organizations.command("open-fund")
 def open_fund(
     organization: Annotated[str, typer.Argument(help="Slug of the organization.")],
     currency: Annotated[str, typer.Argument(help="ISO 4217: what the fund's assets are in.")],

@@ -61,6 +61,16 @@ async def test_the_third_block_writes_books_and_a_ledger_that_verifies(
         assert (tmp_path / f"{name}.manifest.json").stat().st_size > 0
 
 
+async def test_the_fourth_block_makes_a_key_and_says_who_may_refund(
+    running: Running, tmp_path: Path
+) -> None:
+    (tmp_path / ".amply").symlink_to(running.data.path)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    output = await shell(blocks()[3], tmp_path)
+    assert "ampk_test_" in output
+    assert "key_" in output and "refunds:write" in output
+
+
 async def test_make_run_once_prints_ten_lines_that_end_in_verified_and_keeps_its_data(
     tmp_path: Path,
 ) -> None:

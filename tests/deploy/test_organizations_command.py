@@ -1,4 +1,4 @@
-"""`amply organizations` as an operator runs it: a process of its own."""
+"""`amply organization` as an operator runs it: a process of its own."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ async def test_platform_fee_is_none_until_it_is_agreed_and_is_one_organizations(
     one, _ = await bench.organization()
     other, _ = await bench.organization()
     slug = one.replace("_", "-")
-    command = ("organizations", "platform-fee", slug)
+    command = ("organization", "platform-fee", slug)
     assert await amply(bench, *command) == (0, f"{slug}: 0.00 % of each charge\n")
     assert await amply(bench, *command, "125") == (0, f"{slug}: 1.25 % of each charge\n")
     rows = await bench.fetch(
@@ -49,7 +49,7 @@ async def test_platform_fee_is_none_until_it_is_agreed_and_is_one_organizations(
         [one, other],
     )
     assert {row["id"]: row["fee"] for row in rows} == {one: 125, other: 0}
-    status, output = await amply(bench, "organizations", "platform-fee", "nobody", "5")
+    status, output = await amply(bench, "organization", "platform-fee", "nobody", "5")
     assert (status, "there is no organization nobody" in output) == (1, True)
     assert (await amply(bench, *command, "5001"))[0] == 2
 
@@ -59,7 +59,7 @@ async def test_fund_is_opened_once_for_a_currency_and_belongs_to_its_organizatio
 ) -> None:
     organization, _ = await bench.organization()
     slug = organization.replace("_", "-")
-    command = ("organizations", "open-fund", slug)
+    command = ("organization", "open-fund", slug)
     status, output = await amply(bench, *command, "JPY")
     assert status == 0, output
     [fund] = await bench.fetch(
