@@ -11,10 +11,10 @@ import pytest
 
 from contracts.identifiers import random_id
 from deploy.postgres import migrate
+from tests.databases import prepare, role_dsn
 from tests.engines import LoopThread
 from topics.registry import INBOX_RETENTION_DAYS
 
-SECRET = b"migrate" * 5
 WORKERS = (
     "accounts",
     "donations",
@@ -33,18 +33,12 @@ DENIED = asyncpg.InsufficientPrivilegeError
 @pytest.fixture(scope="module")
 def migrated(postgres_database: Callable[[], str], engine_loop: LoopThread) -> str:
     dsn = postgres_database()
-    engine_loop.run(migrate.migrate(dsn))
-    engine_loop.run(migrate.allow_login(dsn, SECRET))
+    engine_loop.run(prepare(dsn))
     return dsn
 
 
-def dsn_of(superuser: str, role: str) -> str:
-    password = migrate.role_password(SECRET, role)
-    return f"postgresql://amply_{role}:{password}@{superuser.rpartition('@')[2]}"
-
-
 async def as_role(superuser: str, role: str, sql: str, *arguments: Any) -> list[Any]:
-    connection = await asyncpg.connect(dsn_of(superuser, role))
+    connection = await asyncpg.connect(role_dsn(superuser, role))
     try:
         return list(await connection.fetch(sql, *arguments))
     finally:
@@ -167,7 +161,7 @@ async def partitions(superuser: str) -> set[date]:
 
 
 async def test_the_edge_writes_within_its_scope_only(migrated: str) -> None:
-    edge = await asyncpg.connect(dsn_of(migrated, "edge"))
+    edge = await asyncpg.connect(role_dsn(migrated, "edge"))
     insert = "INSERT INTO edge.organizations (id, slug, name) VALUES ($1, $2, 'A name')"
     for name in ("org_a", "org_b"):
         async with edge.transaction():

@@ -16,14 +16,13 @@ from aiohttp import web
 
 from contracts.permissions import PermissionsRequested, RelationshipChange
 from deploy.embedded import Addresses
-from deploy.postgres import migrate
 from edge.app import build_app
 from edge.connections import Runner
 from edge.organizations.service import Registered, register_organization
 from edge.settings import Settings
+from tests.databases import prepare, role_dsn
 from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
 
-SECRET = b"edge"
 ORIGIN = "amply.test/log/0"
 WEBHOOK_SECRETS = ("whsec_the_old_one_of_two", "whsec_the_new_one_of_two")
 ACCOUNT_SECRETS = ("whsec_of_our_account_old", "whsec_of_our_account_new")
@@ -98,10 +97,8 @@ class Stand:
     def __init__(self, superuser_dsn: str, engines: Addresses, public: Path) -> None:
         self.superuser_dsn = superuser_dsn
         self.engines = engines
-        password = migrate.role_password(SECRET, "edge")
-        host = superuser_dsn.rpartition("@")[2]
         self.settings = Settings(
-            postgres=f"postgresql://amply_edge:{password}@{host}",
+            postgres=role_dsn(superuser_dsn, "edge"),
             spicedb=engines.spicedb_endpoint,
             spicedb_token=engines.spicedb_token,
             master_key=bytes(range(32)),
@@ -115,8 +112,7 @@ class Stand:
         )
 
     async def prepare(self) -> None:
-        await migrate.migrate(self.superuser_dsn)
-        await migrate.allow_login(self.superuser_dsn, SECRET)
+        await prepare(self.superuser_dsn)
         async with spicedb(self.engines) as gateway:
             await gateway.write_schema(SCHEMA.read_text())
 
@@ -137,9 +133,7 @@ class Stand:
 
     @asynccontextmanager
     async def role_connection(self, role: str) -> AsyncIterator[Any]:
-        password = migrate.role_password(SECRET, role)
-        host = self.superuser_dsn.rpartition("@")[2]
-        connection = await asyncpg.connect(f"postgresql://amply_{role}:{password}@{host}")
+        connection = await asyncpg.connect(role_dsn(self.superuser_dsn, role))
         try:
             yield connection
         finally:

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from deploy.erasure import Erased, erase, find_by_email
-from deploy.postgres import migrate
-from tests.edge.stand import SECRET, Served, Stand, gift
+from tests.databases import role_dsn
+from tests.edge.stand import Served, Stand, gift
 from tests.edge.test_webhooks import event, send, stored
 from workers.retention.journal import Journal
 
@@ -20,9 +20,7 @@ EMAIL = "Ada@Example.org"
 
 async def forget(stand: Stand, organization: str, folder: Path) -> Erased:
     """Forget Ada, as an operator does."""
-    password = migrate.role_password(SECRET, "operations")
-    host = stand.superuser_dsn.rpartition("@")[2]
-    connection = await asyncpg.connect(f"postgresql://amply_operations:{password}@{host}")
+    connection = await asyncpg.connect(role_dsn(stand.superuser_dsn, "operations"))
     try:
         key = stand.settings.master_key
         profile = await find_by_email(connection, organization, EMAIL, key)

@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from contracts.events import ResourceChanged
-from deploy.postgres import migrate
 from edge.events.announcing import announce
+from tests.databases import role_dsn
 from tests.edge.society import Society
-from tests.edge.stand import SECRET, Served, Stand
+from tests.edge.stand import Served, Stand
 from tests.workers.bench import START, new
 from workers.events import store
 from workers.events.decisions import Event
@@ -20,9 +20,7 @@ pytestmark = pytest.mark.asyncio
 
 async def happen(stand: Stand, organization: str, *types: str, subject: str = "camp_1") -> None:
     """What the events worker does with facts."""
-    host = stand.superuser_dsn.rpartition("@")[2]
-    password = migrate.role_password(SECRET, "events")
-    connection = await asyncpg.connect(f"postgresql://amply_events:{password}@{host}")
+    connection = await asyncpg.connect(role_dsn(stand.superuser_dsn, "events"))
     try:
         async with connection.transaction():
             await connection.execute(

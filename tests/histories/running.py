@@ -16,12 +16,12 @@ async def prepare(server_dsn: str, name: str) -> Bench:
     server = await asyncpg.connect(server_dsn)
     try:
         await server.execute(f'CREATE DATABASE "{name}"')
+        bench = Bench(f"{server_dsn.rpartition('/')[0]}/{name}")
+        await bench.prepare()
         await server.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        return bench
     finally:
         await server.close()
-    bench = Bench(f"{server_dsn.rpartition('/')[0]}/{name}")
-    await bench.prepare()
-    return bench
 
 
 async def run(

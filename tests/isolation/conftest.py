@@ -6,21 +6,19 @@ import asyncpg
 import pytest
 
 from deploy.postgres import migrate
+from tests.databases import SECRET, prepare
 from tests.engines import LoopThread
 from tests.isolation.relations import Relation, relations
 from tests.isolation.seeds import seed
 from tests.isolation.trying import PREPARE, Logins
-
-_SECRET = b"isolation"
 
 
 @pytest.fixture(scope="session")
 def logins(postgres_database: Callable[[], str], engine_loop: LoopThread) -> Logins:
     dsn = postgres_database()
 
-    async def prepare() -> None:
-        await migrate.migrate(dsn)
-        await migrate.allow_login(dsn, _SECRET)
+    async def fill() -> None:
+        await prepare(dsn)
         superuser = await asyncpg.connect(dsn)
         try:
             await seed(superuser, await relations(superuser))
@@ -28,8 +26,8 @@ def logins(postgres_database: Callable[[], str], engine_loop: LoopThread) -> Log
         finally:
             await superuser.close()
 
-    engine_loop.run(prepare())
-    return Logins(dsn, {role: migrate.role_password(_SECRET, role) for role in migrate.ROLES})
+    engine_loop.run(fill())
+    return Logins(dsn, {role: migrate.role_password(SECRET, role) for role in migrate.ROLES})
 
 
 @pytest.fixture

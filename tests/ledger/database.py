@@ -10,15 +10,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from deploy.postgres import migrate
 from ledger.batch import decide
 from ledger.decision import Decision
 from ledger.entry import Composer, Request
 from ledger.store import pen
 from ledger.store.pen import Pen
+from tests.databases import prepare, role_dsn
 from tests.ledger.making import ORIGIN
-
-SECRET = b"ledger-tests"
 
 
 class Database:
@@ -28,12 +26,10 @@ class Database:
         self.dsn = dsn
 
     async def prepare(self) -> None:
-        await migrate.migrate(self.dsn)
-        await migrate.allow_login(self.dsn, SECRET)
+        await prepare(self.dsn)
 
     def role_dsn(self, role: str) -> str:
-        host = self.dsn.rpartition("@")[2]
-        return f"postgresql://amply_{role}:{migrate.role_password(SECRET, role)}@{host}"
+        return role_dsn(self.dsn, role)
 
     @asynccontextmanager
     async def connect(self, role: str | None = None) -> AsyncIterator[Any]:

@@ -60,6 +60,7 @@ def exchanged() -> bytes:
         (b"", PASSPHRASE, "does not hold encrypted keys"),
         (b"\xff", PASSPHRASE, "does not hold encrypted keys"),
     ],
+    ids=range(12),  # Not by the data: its salt is another one in each process of the tests.
 )
 def test_what_does_not_open_says_why(data: bytes, passphrase: bytes, why: str) -> None:
     with pytest.raises(KeyFileError, match=why):

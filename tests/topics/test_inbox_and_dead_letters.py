@@ -10,13 +10,12 @@ import asyncpg
 import pytest
 
 from contracts.identifiers import random_id
-from deploy.postgres import migrate
+from tests.databases import prepare, role_dsn
 from tests.engines import LoopThread
 from topics import dead_letters, inbox
 from topics.dead_letters import Verdict
 from topics.delivery import Delivery
 
-SECRET = b"topics" * 6
 PARKED = Verdict("parked", "transient", "the outside is down")
 DEAD = Verdict("dead", "too_odd", "it is too odd")
 
@@ -24,14 +23,8 @@ DEAD = Verdict("dead", "too_odd", "it is too odd")
 @pytest.fixture(scope="module")
 def topics_database(postgres_database: Callable[[], str], engine_loop: LoopThread) -> str:
     superuser = postgres_database()
-
-    async def prepare() -> None:
-        await migrate.migrate(superuser)
-        await migrate.allow_login(superuser, SECRET)
-
-    engine_loop.run(prepare())
-    password = migrate.role_password(SECRET, "fees")
-    return f"postgresql://amply_fees:{password}@{superuser.rpartition('@')[2]}"
+    engine_loop.run(prepare(superuser))
+    return role_dsn(superuser, "fees")
 
 
 @pytest.fixture

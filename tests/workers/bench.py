@@ -12,7 +12,7 @@ from contracts.donations import DonationRequested, SealedDonor
 from contracts.identifiers import random_id, type_id
 from contracts.message import Body, BodyT, Envelope
 from contracts.stripe_events import StripeEventReceived
-from deploy.postgres import migrate
+from tests.databases import prepare, role_dsn
 from topics import codec, outbox
 from topics.delivery import Delivery
 from topics.registry import DONATIONS_REQUESTED, STRIPE_EVENTS, TOPICS
@@ -21,7 +21,6 @@ from workers.runtime.batch import Batches
 from workers.runtime.limits import Limits
 from workers.runtime.worker import Worker
 
-SECRET = b"bench"
 START = datetime(2027, 3, 1, 12, 0, 0, tzinfo=UTC)
 ONCE = Limits(attempts_max=1, park_delay_s_first=60.0)
 
@@ -79,12 +78,10 @@ class Bench:
         self._offset = 0
 
     async def prepare(self) -> None:
-        await migrate.migrate(self.dsn)
-        await migrate.allow_login(self.dsn, SECRET)
+        await prepare(self.dsn)
 
     def role_dsn(self, role: str) -> str:
-        host = self.dsn.rpartition("@")[2]
-        return f"postgresql://amply_{role}:{migrate.role_password(SECRET, role)}@{host}"
+        return role_dsn(self.dsn, role)
 
     def pool(self, role: str) -> AbstractAsyncContextManager[Any]:
         return asyncpg.create_pool(self.role_dsn(role), min_size=1, max_size=4)

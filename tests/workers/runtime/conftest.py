@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from deploy.embedded import Addresses
-from deploy.postgres import migrate
+from tests.databases import prepare, role_dsn
 from tests.engines import LoopThread
 from tests.workers.runtime import probe
 from tests.workers.runtime.processes import Lab, until
@@ -21,7 +21,6 @@ from workers.runtime.host import open_pool
 from workers.runtime.limits import Limits
 from workers.runtime.parked import Parked
 
-SECRET = b"probe" * 7
 LIMITS = Limits(
     attempts_max=2, retry_delay_s_first=0.01, retry_delay_s_max=0.02, park_delay_s_first=0.001
 )
@@ -36,14 +35,11 @@ class ProbeDatabase:
 
 
 async def prepare_probe(superuser: str) -> ProbeDatabase:
-    await migrate.migrate(superuser)
-    await migrate.allow_login(superuser, SECRET)
+    await prepare(superuser)
     connection = await asyncpg.connect(superuser)
     await connection.execute(probe.SCHEMA)
     await connection.close()
-    password = migrate.role_password(SECRET, "payments")
-    host = superuser.rpartition("@")[2]
-    return ProbeDatabase(superuser, f"postgresql://amply_payments:{password}@{host}")
+    return ProbeDatabase(superuser, role_dsn(superuser, "payments"))
 
 
 @pytest.fixture(scope="session")

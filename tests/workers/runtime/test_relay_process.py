@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from deploy.postgres import migrate
-from tests.workers.runtime.conftest import SECRET, ProbeDatabase
+from tests.databases import role_dsn
+from tests.workers.runtime.conftest import ProbeDatabase
 from tests.workers.runtime.processes import RELAY, Lab, orders, until
 from topics import codec, outbox
 
@@ -39,9 +39,7 @@ async def relayed(lab: Lab) -> None:
 
 
 def relay_variables(database: ProbeDatabase) -> dict[str, str]:
-    password = migrate.role_password(SECRET, "relay")
-    host = database.superuser.rpartition("@")[2]
-    return {"AMPLY_POSTGRES": f"postgresql://amply_relay:{password}@{host}"}
+    return {"AMPLY_POSTGRES": role_dsn(database.superuser, "relay")}
 
 
 def first_sights(records: list[Any]) -> list[Any]:
