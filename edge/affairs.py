@@ -56,7 +56,7 @@ def build(
     return Affairs(
         permissions=PermissionRoutes(Permissions(spicedb, directory)),
         audit=AuditRoutes(AuditLog(database, master_key)),
-        events=EventRoutes(Events(database, changes)),
+        events=EventRoutes(Events(database, authorization, changes)),
         funds=FundRoutes(Funds(database, authorization), fingerprint_key),
         projects=ProjectRoutes(Projects(database), fingerprint_key),
         campaigns=CampaignRoutes(campaigns, public, fingerprint_key),

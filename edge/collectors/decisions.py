@@ -18,5 +18,15 @@ def collection(row: Columns) -> dict[str, Any]:
     return {**{name: row[name] for name in copied}, "object": "collection", **_times(row)}
 
 
+def announced(row: Columns) -> dict[str, Any]:
+    """What an event says: not a collector's name, who may be a person."""
+    shown = {
+        "id": row["collector"],
+        **collection(row),
+        "collector_status": row["collector_status"],
+    }
+    return {name: value for name, value in shown.items() if name != "collector_name"}
+
+
 def _times(row: Columns) -> dict[str, str]:
     return {name: spell_time(row[name]) for name in ("created_at", "updated_at")}

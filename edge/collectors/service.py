@@ -14,6 +14,7 @@ from edge.collectors import decisions, store
 from edge.collectors.models import CollectorProfile
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.events.announcing import announce
 from edge.listing import Page
 from edge.members import store as members
 from edge.members.service import lock
@@ -95,6 +96,7 @@ class Collectors:
                 connection, identifier, before=current.model_dump(), after=wanted.model_dump()
             )
             row = await _found(connection, identifier)
+            await _tell_all(connection, identifier, "collector.updated")
         return decisions.collector(row), row["version"]
 
     async def close(self, identifier: str, precondition: Precondition) -> None:
@@ -106,6 +108,8 @@ class Collectors:
             precondition.require(row["version"])
             await store.close(connection, identifier, datetime.now(UTC))
             await audit.write(connection, identifier, before=row["status"], after="closed")
+            if row["status"] == "active":
+                await _tell_all(connection, identifier, "collector.removed")
 
     async def allow(self, caller: Caller, identifier: str) -> dict[str, Any]:
         """Let it take gifts for the organization; ProblemError 404 when there is no such active."""
@@ -121,14 +125,15 @@ class Collectors:
         organization, now = caller.organization, datetime.now(UTC)
         async with self._database.transaction([organization]) as connection:
             await lock(connection, organization)
-            known = await store.collection(connection, organization, identifier)
-            if status == "revoked" and known is None:
+            before = await store.collection(connection, organization, identifier)
+            if status == "revoked" and before is None:
                 raise ProblemError("collector_not_found")
             if status == "allowed":
-                row = await store.collector(connection, identifier)
-                if row is None or row["status"] != "active":
+                known = await store.collector(connection, identifier)
+                if known is None or known["status"] != "active":
                     raise ProblemError("collector_not_found")
-            if known is None or known["status"] != status:
+            is_change = before is None or before["status"] != status
+            if is_change:
                 await store.set_collection(
                     connection, identifier, organization, status, caller.id, now
                 )
@@ -136,18 +141,22 @@ class Collectors:
                     connection,
                     identifier,
                     organization=organization,
-                    before=None if known is None else known["status"],
+                    before=None if before is None else before["status"],
                     after=status,
                 )
+            row = await store.collection(connection, organization, identifier)
+            assert row is not None, "it was set in this transaction, or before"
+            if is_change:
                 word: relationships.Operation = "touch" if status == "allowed" else "delete"
                 changes = [relationships.collecting(organization, identifier, word)]
                 subject = f"{organization}:{identifier}:{now.timestamp()}"
-                await outbox.queue(
-                    connection, [messages.permissions(organization, subject, changes, now)]
-                )
-            known = await store.collection(connection, organization, identifier)
-            assert known is not None, "it was set in this transaction, or before"
-            return decisions.collection(known)
+                event = "collector.added" if status == "allowed" else "collector.removed"
+                told = [
+                    messages.permissions(organization, subject, changes, now),
+                    announce(organization, event, identifier, decisions.announced(row), now),
+                ]
+                await outbox.queue(connection, told)
+            return decisions.collection(row)
 
     async def collections(self, holder: str, page: Page) -> dict[str, Any]:
         """A page of what an organization allows, or of who allows a collector; oldest first."""
@@ -156,6 +165,16 @@ class Collectors:
                 connection, holder, page.filters.get("status"), page.after_or_nulls, page.rows_max
             )
         return page.of(rows, decisions.collection)
+
+
+async def _tell_all(connection: AnyConnection, identifier: str, event: str) -> None:
+    """Announce a change of the collector in scope to each organization that allows it."""
+    now = datetime.now(UTC)
+    told = [
+        announce(row["organization"], event, identifier, decisions.announced(row), now)
+        for row in await store.allowing(connection, identifier)
+    ]
+    await outbox.queue(connection, told)
 
 
 async def _found(connection: AnyConnection, identifier: str) -> Record:

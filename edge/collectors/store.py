@@ -38,7 +38,7 @@ CLOSE: Final = """
 """
 _COLLECTION: Final = """
     SELECT k.organization, o.slug AS organization_slug, k.collector, c.name AS collector_name,
-        k.status, k.version, k.created_at, k.updated_at
+        c.status AS collector_status, k.status, k.version, k.created_at, k.updated_at
 """
 _JOINED: Final = """
     FROM edge.collections AS k JOIN edge.collectors AS c ON c.id = k.collector
@@ -136,6 +136,11 @@ async def collections(
     """What an organization said of collectors, or organizations of a collector; oldest first."""
     query = OF_COLLECTOR if holder.startswith("col_") else OF_ORGANIZATION
     return await connection.fetch(query, holder, status, *after, rows_max)
+
+
+async def allowing(connection: AnyConnection, identifier: str) -> list[Record]:
+    """What each organization that allows the collector in scope said."""
+    return await connection.fetch(OF_COLLECTOR, identifier, "allowed", None, None, None)
 
 
 async def set_collection(

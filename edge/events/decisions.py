@@ -1,7 +1,7 @@
 """What a reader of events asks for, and the page that it gets. Pure: nothing looked up."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,6 +9,8 @@ import orjson
 from asyncpg import Record
 
 from contracts.events import EVENT_TYPES
+from edge.authorization import Question
+from edge.caller import Caller
 from edge.errors import ProblemError
 from edge.events.store import Seen
 from edge.times import spell_time
@@ -16,6 +18,14 @@ from edge.times import spell_time
 _CURSOR: Final = re.compile(r"pos_(0|[1-9][0-9]{0,17})")
 LATEST: Final = "latest"
 _TYPES_MAX: Final = 20
+#: The scope and the permission that whoever may see events needs beside, to see those of a kind: as
+#: their routes ask for.
+GUARDED: Final[Mapping[str, tuple[str, str]]] = {
+    "api_key": ("api_keys:read", "manage_api_keys"),
+    "collector": ("collectors:read", "manage_collectors"),
+    "invitation": ("members:read", "manage_members"),
+    "member": ("members:read", "view_members"),
+}
 _NOUNS: Final = frozenset(name.partition(".")[0] for name in EVENT_TYPES)
 
 
@@ -61,7 +71,26 @@ def patterns_of(types: str | None) -> tuple[str, ...] | None:
         noun, _, verb = name.partition(".")
         if name not in EVENT_TYPES and not (verb == "*" and noun in _NOUNS):
             raise _unknown("types of events, or `donation.*` for all of a kind, with commas")
-    return tuple(name.replace("_", r"\_").replace("*", "%") for name in names)
+    return tuple(map(_pattern, names))
+
+
+def questions(caller: Caller) -> dict[str, Question]:
+    """What SpiceDB is asked before events of each guarded kind are shown to somebody."""
+    resource = f"organization:{caller.organization}"
+    return {
+        noun: Question(resource, permission, caller.subject)
+        for noun, (scope, permission) in GUARDED.items()
+        if scope in caller.scopes
+    }
+
+
+def hidden(visible: Collection[str]) -> tuple[str, ...]:
+    """Patterns of the events that are not shown to whoever may see these guarded kinds only."""
+    return tuple(_pattern(f"{noun}.*") for noun in GUARDED if noun not in visible)
+
+
+def _pattern(name: str) -> str:
+    return name.replace("_", r"\_").replace("*", "%")
 
 
 def _unknown(what: str) -> ProblemError:

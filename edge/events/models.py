@@ -29,7 +29,8 @@ class EventPage(BaseModel):
     """Events, oldest first. `next_cursor` is always there: go on from it, now or later.
 
     With a filter it may be behind the last event shown, as what was passed over needs no second
-    look.
+    look. Events of members, invitations, keys and collectors are left out for those who may not
+    look at these.
     """
 
     object: Literal["list"] = "list"

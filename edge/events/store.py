@@ -19,6 +19,7 @@ EVENTS: Final = """
     SELECT position, organization, id, type, subject, time, object FROM read.events
     WHERE organization = $1 AND position > $2 AND position <= $6
         AND ($3::text[] IS NULL OR type LIKE ANY ($3)) AND ($4::text IS NULL OR subject = $4)
+        AND NOT type LIKE ANY ($7)
     ORDER BY position LIMIT $5
 """
 TIDY: Final = "SELECT events.tidy($1, $2)"
@@ -40,15 +41,16 @@ async def read(
     types: Sequence[str] | None,
     subject: str | None,
     most: int,
+    hidden: Sequence[str] = (),
 ) -> Seen:
-    """Events behind a position, oldest first; `types` are patterns of SQL's LIKE.
+    """Events behind a position, oldest first; `types` and `hidden` are patterns of LIKE.
 
     The end of the order is read before the events: whatever is at or before it was committed with
     it, so that a reader who goes on from there skips nothing.
     """
     last: int = await connection.fetchval(LAST, organization)
     first: int | None = await connection.fetchval(FIRST, organization)
-    rows = await connection.fetch(EVENTS, organization, after, types, subject, most, last)
+    rows = await connection.fetch(EVENTS, organization, after, types, subject, most, last, hidden)
     return Seen(last + 1 if first is None else first, last, rows)
 
 

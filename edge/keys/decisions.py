@@ -49,5 +49,11 @@ def key(row: Columns, now: datetime, secret: str | None = None) -> dict[str, Any
     }
 
 
+def announced(row: Columns, now: datetime) -> dict[str, Any]:
+    """What an event says of a key: not its name, and nothing of its secret."""
+    unsaid = {"name", "hint", "secret", "last_used_at"}
+    return {name: value for name, value in key(row, now).items() if name not in unsaid}
+
+
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else spell_time(moment)

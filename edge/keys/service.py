@@ -4,6 +4,7 @@ A key's row is what counts: revoked or over, it opens nothing, whatever SpiceDB 
 A rotation changes the secret and nothing else, so that rights and traces stay with the key.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from edge import api_keys, resources
 from edge.audit import writing as audit
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.events.announcing import announce
 from edge.keys import decisions, store
 from edge.keys.models import ApiKeyRequest, Rotation
 from edge.listing import Page
@@ -24,6 +26,7 @@ from edge.resources import Command, Precondition
 from edge.settings import Environment
 from ledger.keys import derive
 from topics import outbox
+from topics.codec import Record as Message
 from topics.outbox import AnyConnection
 
 #: Not revoked, of one holder.
@@ -67,10 +70,10 @@ class Keys:
                 *(scopes, body.origins, body.ends_at, command.created_by, now),
             )
             await store.make(connection, row_made)
-            if not is_collector:
-                await self._tell_new(connection, holder, identifier, scopes, body, now)
             row = await _found(connection, holder, identifier)
             await _note(connection, row, after=[body.kind, *scopes])
+            if not is_collector:
+                await _tell_new(connection, row, body.funds, now)
             return decisions.key(row, now, secret), row["version"], False
 
     async def page(self, holder: str, page: Page) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class Keys:
             )
             row = await _found(connection, holder, identifier)
             await _note(connection, row, before=row["version"] - 1, after=row["version"])
+            await outbox.queue(connection, _events(row, "api_key.rotated", now))
             return decisions.key(row, now, secret), row["version"], False
 
     async def revoke(self, holder: str, identifier: str, precondition: Precondition) -> None:
@@ -120,22 +124,7 @@ class Keys:
             await store.revoke(connection, identifier, now)
             await _note(connection, row, before=[row["kind"], *row["scopes"]])
             if row["organization"] is not None:
-                await _tell_revoked(connection, row, now)
-
-    async def _tell_new(
-        self,
-        connection: AnyConnection,
-        organization: str,
-        key: str,
-        scopes: list[str],
-        body: ApiKeyRequest,
-        now: datetime,
-    ) -> None:
-        if foreign := set(body.funds) - await organizations.funds(connection, organization):
-            detail = f"The organization has no fund {', '.join(sorted(foreign))}."
-            raise ProblemError("fund_unknown", detail, param="funds")
-        changes = relationships.of_api_key(key, organization, scopes, body.funds)
-        await outbox.queue(connection, [messages.permissions(organization, key, changes, now)])
+                await _tell_revoked(connection, await _found(connection, holder, identifier), now)
 
     def _hash(self, secret: str) -> bytes:
         return api_keys.secret_hash(self._hash_key, secret.encode())
@@ -154,6 +143,25 @@ async def _note(
     await audit.write(connection, row["id"], organization=organization, before=before, after=after)
 
 
+def _events(row: Record, event: str, now: datetime) -> list[Message]:
+    """The event of a key; a collector's is no organization's affair."""
+    if row["organization"] is None:
+        return []
+    return [announce(row["organization"], event, row["id"], decisions.announced(row, now), now)]
+
+
+async def _tell_new(
+    connection: AnyConnection, row: Record, funds: Collection[str], now: datetime
+) -> None:
+    key, organization = row["id"], row["organization"]
+    if foreign := set(funds) - await organizations.funds(connection, organization):
+        detail = f"The organization has no fund {', '.join(sorted(foreign))}."
+        raise ProblemError("fund_unknown", detail, param="funds")
+    changes = relationships.of_api_key(key, organization, row["scopes"], funds)
+    asked = messages.permissions(organization, key, changes, now)
+    await outbox.queue(connection, [asked, *_events(row, "api_key.created", now)])
+
+
 async def _tell_revoked(connection: AnyConnection, row: Record, now: datetime) -> None:
     """Take back all that SpiceDB was told, or is about to be."""
     key, organization = row["id"], row["organization"]
@@ -164,7 +172,8 @@ async def _tell_revoked(connection: AnyConnection, row: Record, now: datetime) -
     ]
     subject = f"{key}:revoked"
     told = list(dict.fromkeys(changes))
-    await outbox.queue(connection, [messages.permissions(organization, subject, told, now)])
+    asked = messages.permissions(organization, subject, told, now)
+    await outbox.queue(connection, [asked, *_events(row, "api_key.revoked", now)])
 
 
 async def _found(connection: AnyConnection, holder: str, identifier: str) -> Record:

@@ -42,6 +42,13 @@ def require_owner_left(before: Role, after: Role | None, owners: int) -> None:
         raise ProblemError("last_owner")
 
 
+def event_of(before: Role | None, after: Role | None) -> str:
+    """What whoever listens is told of it when somebody who was `before` is `after`."""
+    if after is None:
+        return "member.removed"
+    return "member.added" if before is None else "member.updated"
+
+
 def is_active(row: Columns, now: datetime) -> bool:
     """Whether a row of a member is one."""
     expires_at = row["expires_at"]

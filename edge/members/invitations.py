@@ -22,6 +22,7 @@ from edge.caller import Caller
 from edge.database.pool import Database
 from edge.donors.people import person_of
 from edge.errors import ProblemError
+from edge.events.announcing import announce
 from edge.listing import Page
 from edge.members import decisions, store, store_invitations
 from edge.members.models import Invitation
@@ -30,6 +31,7 @@ from edge.organizations import messages, relationships
 from edge.resources import Command
 from ledger import keys
 from topics import outbox
+from topics.codec import Record as Message
 from topics.outbox import AnyConnection
 from topics.registry import INVITATIONS_MAIL_REQUESTED
 
@@ -74,16 +76,18 @@ class Invitations:
                 *(email_hash, keys.encrypt(self._seal_key, sealed, identifier.encode())),
                 *(caller.id, now + LIFETIME, now),
             )
-            await store_invitations.invite(connection, row, email_hash)
+            replaced = await store_invitations.invite(connection, row, email_hash)
             await audit.write(connection, identifier, organization=organization, after=body.role)
             mail = InvitationMailRequested(invitation=identifier)
             topic = INVITATIONS_MAIL_REQUESTED
-            await outbox.queue(
-                connection, [messages.record(topic, organization, identifier, mail, now)]
-            )
-            return decisions.invitation(
-                await _found(connection, organization, identifier), now
-            ), False
+            told = [
+                messages.record(topic, organization, identifier, mail, now),
+                *[await _event(connection, organization, one, "revoked", now) for one in replaced],
+                await _event(connection, organization, identifier, "created", now),
+            ]
+            await outbox.queue(connection, told)
+            row_made = await _found(connection, organization, identifier)
+            return decisions.invitation(row_made, now), False
 
     async def page(self, organization: str, page: Page) -> dict[str, Any]:
         """A page of invitations, oldest first."""
@@ -108,6 +112,9 @@ class Invitations:
                 raise ProblemError("invitation_over")
             await store_invitations.revoke(connection, organization, identifier, now)
             await audit.write(connection, identifier, organization=organization, before=row["role"])
+            if row["status"] == "open":
+                told = [await _event(connection, organization, identifier, "revoked", now)]
+                await outbox.queue(connection, told)
 
     async def accept(self, person: str, token: str) -> tuple[dict[str, Any], int]:
         """The membership that it makes, and its version; ProblemError 403, 404, 409, 410."""
@@ -135,12 +142,16 @@ class Invitations:
             await audit.write(connection, person, organization=organization, after=role)
             changes = relationships.of_member(organization, person, role)
             subject = f"{organization}:{person}:{identifier}"
-            await outbox.queue(
-                connection, [messages.permissions(organization, subject, changes, now)]
-            )
             member = await store.member(connection, organization, person)
             assert member is not None, "it was added in this transaction"
-            return decisions.member(member), member["version"]
+            shown = decisions.member(member)
+            told = [
+                messages.permissions(organization, subject, changes, now),
+                await _event(connection, organization, identifier, "accepted", now),
+                announce(organization, "member.added", person, shown, now),
+            ]
+            await outbox.queue(connection, told)
+            return shown, member["version"]
 
     def _hash(self, token: str) -> bytes:
         return hmac.digest(self._token_key, token.encode(), hashlib.sha256)
@@ -154,6 +165,14 @@ async def _found(connection: AnyConnection, organization: str, identifier: str) 
     if row is None:
         raise ProblemError("invitation_not_found")
     return row
+
+
+async def _event(
+    connection: AnyConnection, organization: str, identifier: str, what: str, now: datetime
+) -> Message:
+    row = await _found(connection, organization, identifier)
+    shown = decisions.invitation(row, now)
+    return announce(organization, f"invitation.{what}", identifier, shown, now)
 
 
 async def _require_inviter(connection: AnyConnection, row: Record, now: datetime) -> None:

@@ -13,6 +13,7 @@ from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.events.announcing import announce
 from edge.listing import Page
 from edge.members import decisions, store
 from edge.members.models import MemberSettings, Role
@@ -146,9 +147,9 @@ async def _require_owner_left(
 
 
 async def _tell(
-    connection: AnyConnection, row: Record, before: Role, after: Role | None, now: datetime
+    connection: AnyConnection, row: Record, before: Role | None, after: Role | None, now: datetime
 ) -> None:
-    organization, person = row["organization"], row["person"]
+    organization, person, shown = row["organization"], row["person"], decisions.member(row)
     changes = relationships.of_member(organization, person, after)
     if after is None:  # Nor may anything be left on funds or whatever else is the organization's.
         changes += [
@@ -158,7 +159,8 @@ async def _tell(
     subject = f"{organization}:{person}:{now.timestamp()}"
     told = list(dict.fromkeys(changes))
     await audit.write(connection, person, organization=organization, before=before, after=after)
-    await outbox.queue(connection, [messages.permissions(organization, subject, told, now)])
+    event = announce(organization, decisions.event_of(before, after), person, shown, now)
+    await outbox.queue(connection, [messages.permissions(organization, subject, told, now), event])
 
 
 def _settings(row: Record) -> MemberSettings:
@@ -188,9 +190,10 @@ async def seat(
     now = datetime.now(UTC)
     await lock(connection, organization)
     known = await store.member(connection, organization, person)
-    if known is not None and known["removed_at"] is None:
-        await _require_owner_left(connection, organization, known["role"], role)
+    before = known["role"] if known is not None and known["removed_at"] is None else None
+    if before is not None:
+        await _require_owner_left(connection, organization, before, role)
     await store.add(connection, organization, person, role, ends_at, by, now)
     row = await store.member(connection, organization, person)
     assert row is not None, "it was added in this transaction"
-    await _tell(connection, row, known["role"] if known is not None else role, role, now)
+    await _tell(connection, row, before, role, now)

@@ -33,6 +33,7 @@ INVITE: Final = """
 REPLACE: Final = """
     UPDATE edge.invitations SET status = 'revoked', sealed = NULL, updated_at = $3
     WHERE organization = $1 AND email_hash = $2 AND status = 'open'
+    RETURNING id
 """
 REVOKE: Final = """
     UPDATE edge.invitations SET status = 'revoked', sealed = NULL, updated_at = $3
@@ -70,11 +71,12 @@ async def invitations(
     return await connection.fetch(INVITATIONS, organization, status, *after, rows_max)
 
 
-async def invite(connection: AnyConnection, row: Sequence[Any], email_hash: bytes) -> None:
-    """Insert (columns as in INVITE) in place of an open one to the same address."""
+async def invite(connection: AnyConnection, row: Sequence[Any], email_hash: bytes) -> list[str]:
+    """Insert (columns as in INVITE) in place of an open one to the same address: its id."""
     organization, now = row[1], row[-1]
-    await connection.execute(REPLACE, organization, email_hash, now)
+    replaced = await connection.fetch(REPLACE, organization, email_hash, now)
     await connection.execute(INVITE, *row)
+    return [one["id"] for one in replaced]
 
 
 async def revoke(

@@ -17,13 +17,17 @@ from edge.audit import writing as audit
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.events.announcing import announce
 from edge.listing import Columns, Page
+from edge.members import decisions as memberships
 from edge.members import store as members
 from edge.organizations import decisions, messages, relationships, store, store_profiles
 from edge.organizations.decisions import Action, State
 from edge.organizations.models import OrganizationApplication, OrganizationProfile
+from edge.organizations.service import fund_opened
 from edge.resources import Change, Command
 from topics import outbox
+from topics.codec import Record as Message
 from topics.outbox import AnyConnection
 
 #: One person cannot fill the staff's queue.
@@ -62,12 +66,18 @@ class Applications:
             except asyncpg.UniqueViolationError as error:
                 raise ProblemError("slug_taken", param="slug") from error
             await members.add(connection, organization, person, "owner", None, person, now)
-            changes = relationships.of_applicant(organization, person)
-            await outbox.queue(
-                connection, [messages.permissions(organization, organization, changes, now)]
-            )
             await audit.write(connection, organization, organization=organization, after="pending")
-            return _shown(await _found(connection, organization))
+            row = await _found(connection, organization)
+            owner = await members.member(connection, organization, person)
+            assert owner is not None, "they were added in this transaction"
+            changes = relationships.of_applicant(organization, person)
+            told = [
+                messages.permissions(organization, organization, changes, now),
+                _event(row, "organization.created", now),
+                announce(organization, "member.added", person, memberships.member(owner), now),
+            ]
+            await outbox.queue(connection, told)
+            return _shown(row)
 
     async def show(self, organization: str) -> Shown:
         """An organization by its id."""
@@ -76,6 +86,7 @@ class Applications:
 
     async def change(self, organization: str, change: Change) -> Shown:
         """Its profile after a change; ProblemError 409 when it is closed, 412, 422."""
+        now = datetime.now(UTC)
         async with self._database.transaction([organization]) as connection:
             row = await _locked(connection, organization)
             if row["status"] == "closed":
@@ -90,7 +101,9 @@ class Applications:
                 before=before.model_dump(),
                 after=wanted.model_dump(),
             )
-            return _shown(await _found(connection, organization))
+            row = await _found(connection, organization)
+            await outbox.queue(connection, [_event(row, "organization.updated", now)])
+            return _shown(row)
 
     async def act(
         self,
@@ -117,15 +130,14 @@ class Applications:
             await store_profiles.move(
                 connection, organization, following, reason, now, verification_level
             )
-            told = []
+            told: list[Message] = []
             funds: list[str] = []
             if action == "approve":
-                funds = await _funds(connection, row, now)
+                funds, told = await _funds(connection, row, now)
                 told.append(messages.genesis(organization, row["name"], self._origin, now))
             if changes := decisions.told(organization, action, funds):
                 subject = f"{organization}:{row['version']}:{action}"
                 told.append(messages.permissions(organization, subject, changes, now))
-            await outbox.queue(connection, told)
             await audit.write(
                 connection,
                 organization,
@@ -133,7 +145,9 @@ class Applications:
                 before=[state.status, state.review],
                 after=[following.status, following.review],
             )
-            return _shown(await _found(connection, organization))
+            row = await _found(connection, organization)
+            await outbox.queue(connection, [*told, _event(row, decisions.event_of(action), now)])
+            return _shown(row)
 
     async def mine(self, caller: Caller, page: Page) -> dict[str, Any]:
         """Those that a person is a member of, newest first; of a key its own."""
@@ -176,14 +190,20 @@ class Applications:
         return page.of(rows, decisions.resource)
 
 
-async def _funds(connection: AnyConnection, row: Record, now: datetime) -> list[str]:
-    """The organization's funds; a first one in its currency when it has none."""
+async def _funds(
+    connection: AnyConnection, row: Record, now: datetime
+) -> tuple[list[str], list[Message]]:
+    """The organization's funds; a first one in its currency, with its event, when it has none."""
     known = await store.funds(connection, row["id"])
     if known:
-        return sorted(known)
+        return sorted(known), []
     fund = type_id("fund", random_id(now))
     await store.insert_fund(connection, fund, row["id"], "General", row["default_currency"], now)
-    return [fund]
+    return [fund], [await fund_opened(connection, row["id"], fund, now)]
+
+
+def _event(row: Record, event: str, now: datetime) -> Message:
+    return announce(row["id"], event, row["id"], decisions.announced(row), now)
 
 
 async def _locked(connection: AnyConnection, organization: str) -> Record:

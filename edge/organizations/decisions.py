@@ -100,6 +100,17 @@ def told(organization: str, action: Action, funds: Iterable[str]) -> list[Relati
             return []
 
 
+def event_of(action: Action) -> str:
+    """What whoever listens is told of an action (`contracts/events.py`)."""
+    match action:
+        case "approve":
+            return "organization.verified"
+        case "suspend":
+            return "organization.suspended"
+        case _:
+            return "organization.updated"
+
+
 def public_profile(row: Columns) -> dict[str, Any]:
     """What anybody may know."""
     copied = (
@@ -128,6 +139,11 @@ def resource(row: Columns) -> dict[str, Any]:
         "created_at": spell_time(row["created_at"]),
         "updated_at": spell_time(row["updated_at"]),
     }
+
+
+def announced(row: Columns) -> dict[str, Any]:
+    """What an event says: nothing that staff wrote in their own words."""
+    return {name: value for name, value in resource(row).items() if name != "reason"}
 
 
 def _time(moment: Any) -> str | None:

@@ -6,7 +6,7 @@ platform's own organization is registered first, so that its genesis is the leaf
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,7 +20,12 @@ from contracts.money import EXPONENTS
 from contracts.permissions import RelationshipChange
 from edge import api_keys
 from edge.database.store import set_scope
-from edge.organizations import messages, relationships, store
+from edge.events.announcing import announce
+from edge.funds import decisions as funds_decisions
+from edge.funds import store as funds_store
+from edge.keys import decisions as keys_decisions
+from edge.keys import store as keys_store
+from edge.organizations import decisions, messages, relationships, store, store_profiles
 from edge.settings import Environment
 from ledger.keys import derive
 from topics import outbox
@@ -85,14 +90,8 @@ async def register_organization(
         await set_scope(connection, [organization])
         try:
             await store.insert_organization(
-                connection,
-                organization,
-                slug,
-                name,
-                visibility,
-                accepts_donations,
-                is_platform,
-                now,
+                *(connection, organization, slug, name, visibility),
+                *(accepts_donations, is_platform, now),
             )
         except asyncpg.UniqueViolationError as error:
             raise OrganizationError(_taken(error, slug)) from error
@@ -109,6 +108,7 @@ async def register_organization(
         told = [
             messages.genesis(organization, name, origin, now),
             messages.permissions(organization, organization, changes, now),
+            *await _registered(connection, organization, funds.values(), key.id, now),
         ]
         if stripe_account is not None:
             told.append(_adoption(organization, stripe_account, now))
@@ -135,8 +135,21 @@ async def open_fund(connection: AnyConnection, organization: str, currency: str)
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
         changes = [relationships.of_fund(fund, organization)]
-        await outbox.queue(connection, [messages.permissions(organization, fund, changes, now)])
+        told = [
+            messages.permissions(organization, fund, changes, now),
+            await fund_opened(connection, organization, fund, now),
+        ]
+        await outbox.queue(connection, told)
     return fund
+
+
+async def fund_opened(
+    connection: AnyConnection, organization: str, fund: str, now: datetime
+) -> Record:
+    """The event of a fund that this transaction opened."""
+    row = await funds_store.fund(connection, organization, fund)
+    assert row is not None, "it was opened in this transaction"
+    return announce(organization, "fund.created", fund, funds_decisions.resource(row), now)
 
 
 async def create_api_key(
@@ -164,8 +177,32 @@ async def create_api_key(
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
-        await outbox.queue(connection, [messages.permissions(organization, key.id, changes, now)])
+        told = [
+            messages.permissions(organization, key.id, changes, now),
+            await _key_made(connection, organization, key.id, now),
+        ]
+        await outbox.queue(connection, told)
     return key
+
+
+async def _registered(
+    connection: AnyConnection, organization: str, funds: Iterable[str], key: str, now: datetime
+) -> list[Record]:
+    """The events of an organization that this transaction registers."""
+    row = await store_profiles.one(connection, organization)
+    assert row is not None, "it was inserted in this transaction"
+    shown = decisions.announced(row)
+    opened = [await fund_opened(connection, organization, fund, now) for fund in funds]
+    made = await _key_made(connection, organization, key, now)
+    return [announce(organization, "organization.created", organization, shown, now), *opened, made]
+
+
+async def _key_made(
+    connection: AnyConnection, organization: str, key: str, now: datetime
+) -> Record:
+    row = await keys_store.key(connection, organization, key)
+    assert row is not None, "it was inserted in this transaction"
+    return announce(organization, "api_key.created", key, keys_decisions.announced(row, now), now)
 
 
 async def _insert_key(

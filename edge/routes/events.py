@@ -34,5 +34,5 @@ class EventRoutes:
             limit=query_integer(request, "limit", 50, 1, 100),
         )
         wait_s = query_integer(request, "wait", 0, 0, WAIT_S_MAX)
-        page = await self._events.page(caller_of(request).organization, wanted, wait_s)
+        page = await self._events.page(caller_of(request), wanted, wait_s)
         return json_response(page)

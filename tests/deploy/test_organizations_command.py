@@ -67,7 +67,8 @@ async def test_fund_is_opened_once_for_a_currency_and_belongs_to_its_organizatio
         organization,
     )
     assert fund["is_default"] and fund["id"] in output
-    [told] = await bench.sent()
+    told, event = await bench.sent()
+    assert (event.body.event, event.body.subject) == ("fund.created", fund["id"])
     [change] = told.body.changes
     assert (change.resource, change.subject) == (
         f"fund:{fund['id']}",

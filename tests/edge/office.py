@@ -30,6 +30,7 @@ class Office:
 
     async def open(self) -> "Office":
         self.key = await self.society.key(*SCOPES)
+        self._told_before = len(await self._announced())
         return self
 
     async def post(self, path: str, body: Any, **how: Any) -> Answer:
@@ -74,10 +75,14 @@ class Office:
         await Scribe(self.society.stand).append(requests)
 
     async def told(self) -> list[tuple[str, str]]:
-        """Type and subject of the events that were announced."""
-        rows = await self.society.stand.messages(self.society.id, "resources.changed.v1")
-        bodies = [ResourceChanged.model_validate_json(row["value"]) for row in rows]
-        return [(body.event, body.subject) for body in bodies]
+        """Type and subject of the events that were announced since the office is open."""
+        bodies = [
+            ResourceChanged.model_validate_json(row["value"]) for row in await self._announced()
+        ]
+        return [(body.event, body.subject) for body in bodies[self._told_before :]]
+
+    async def _announced(self) -> list[Any]:
+        return await self.society.stand.messages(self.society.id, "resources.changed.v1")
 
 
 def _request(organization: str, row: Any) -> Request:

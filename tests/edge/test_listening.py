@@ -9,6 +9,7 @@ import pytest
 from contracts.events import ResourceChanged
 from edge.events.announcing import announce
 from tests.databases import role_dsn
+from tests.edge.crowd import Crowd
 from tests.edge.society import Society
 from tests.edge.stand import Served, Stand
 from tests.workers.bench import START, new
@@ -144,3 +145,31 @@ async def test_a_change_at_the_edge_is_announced_as_one_of_the_types_there_are()
     assert ResourceChanged.model_validate_json(record.value).event == "fund.created"
     with pytest.raises(KeyError):
         announce("org_" + "0" * 26, "fund.painted", "fund_1", {}, START)
+
+
+async def test_events_of_people_and_keys_are_seen_by_who_may_see_these(
+    society: Society, crowd: Crowd
+) -> None:
+    told = ["member.added", "invitation.created", "api_key.created", "collector.added"]
+    await happen(society.stand, society.id, *told, "fund.created")
+    readers = [("events:read",), ("events:read", "members:read")]
+    seen = {" ".join(scopes): await society.key(*scopes) for scopes in readers}
+    seen |= {role: (await crowd.member(society.id, role)).token() for role in ("finance", "admin")}
+    shown = {}
+    for who, token in seen.items():
+        headers = {"Authorization": f"Bearer {token}", "Amply-Organization": society.id}
+        page = (await crowd.edge.ask("GET", "/v1/events", headers=headers)).json
+        shown[who] = types(page)
+        assert not page["has_more"]
+        only = await crowd.edge.ask(
+            "GET", "/v1/events?type=api_key.*,member.added", headers=headers
+        )
+        assert types(only.json) == [
+            name for name in shown[who] if name in ("api_key.created", "member.added")
+        ]
+    assert shown == {
+        "events:read": ["fund.created"],
+        "events:read members:read": ["member.added", "fund.created"],
+        "finance": ["member.added", "fund.created"],
+        "admin": [*told, "fund.created"],
+    }

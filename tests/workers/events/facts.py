@@ -20,11 +20,23 @@ from contracts.refunds import RefundChanged
 from tests.workers.bench import START, event, gift, message, new
 from topics import registry
 
+#: What the worker makes of these facts, and of nobody's announcement.
+OF_FACTS = (
+    *("donation.created",) * 3,
+    *("donation.requires_action", "donation.processing", "donation.failed", "donation.completed"),
+    *("donation.canceled", "donation.expired", "donation.refunded", "donation.disputed"),
+    *("entry.recorded",) * 3,
+    *("entry.refused", "payout.created", "payout.paid", "payout.failed"),
+    *("refund.created", "refund.updated", "refund.updated"),
+    *("dispute.created", "dispute.updated", "dispute.closed", "account.updated"),
+)
+
 
 def facts(organization: str, fund: str) -> list[Envelope[Any]]:
-    """One of each kind, about two gifts of an organization."""
+    """One of each kind, about three gifts of an organization."""
     donor = SealedDonor(profile=new("prof"), seal="ab" * 32, opening="b3BlbmluZw==")
-    first, second = gift(organization, fund, donor=donor), gift(organization, fund)
+    first = gift(organization, fund, donor=donor)
+    second, third = gift(organization, fund), gift(organization, fund)
     donation = first.body.donation
     said: list[tuple[Any, Any]] = [
         (
@@ -42,9 +54,11 @@ def facts(organization: str, fund: str) -> list[Envelope[Any]]:
             ),
         ),
         (registry.PAYMENTS_CLOSED, PaymentClosed(donation=second.body.donation, reason="expired")),
+        (registry.PAYMENTS_CLOSED, PaymentClosed(donation=third.body.donation, reason="canceled")),
         (registry.PAYMENTS_CAPTURED, captured(first.body)),
         (registry.ENTRIES_RECORDED, entry("donation", donation)),
         (registry.ENTRIES_RECORDED, entry("payout", "po_1")),
+        (registry.ENTRIES_RECORDED, entry("payout_failed", "po_1")),
         (
             registry.RESOURCES_CHANGED,
             ResourceChanged(event="campaign.created", subject="camp_1", object={"id": "camp_1"}),
@@ -65,7 +79,8 @@ def facts(organization: str, fund: str) -> list[Envelope[Any]]:
     told = [message(topic, organization, body) for topic, body in said]
     stripe = event(organization, "acct_1", "account.updated", "acct_1")
     other = event(organization, "acct_1", "charge.succeeded", "ch_1")
-    return [first, second, *told, stripe, other]
+    payout = event(organization, "acct_1", "payout.created", "po_2")
+    return [first, second, third, *told, stripe, other, payout]
 
 
 def captured(body: Any) -> PaymentCaptured:
