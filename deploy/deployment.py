@@ -40,12 +40,8 @@ _LIMITS: Final = (
     "AMPLY_LIMIT_EXEMPT_ADDRESSES",
     *("AMPLY_TRUSTED_PROXIES", "AMPLY_DENIED_ADDRESSES", "AMPLY_DISPOSABLE_DOMAINS"),
     *("AMPLY_RATE_LIMITS", "AMPLY_CONNECTIONS_MAX", "AMPLY_CONNECTIONS_OF_ADDRESS_MAX"),
-    *(
-        "AMPLY_REQUESTS_MAX",
-        "AMPLY_REQUESTS_OF_ADDRESS_MAX",
-        "AMPLY_DRAIN_S",
-        "AMPLY_EDGE_PROCESSES",
-    ),
+    *("AMPLY_REQUESTS_MAX", "AMPLY_REQUESTS_OF_ADDRESS_MAX"),
+    *("AMPLY_DRAIN_S", "AMPLY_EDGE_PROCESSES"),
     *("AMPLY_MANAGEMENT_HOST", "AMPLY_MANAGEMENT_PORT"),
 )
 _OIDC: Final = (
@@ -81,18 +77,17 @@ PROCESSES: Final[dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]] = {
     "checkpoints": (
         ("workers", "checkpoints"),
         "checkpoints",
-        ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_LOG_KEY", "AMPLY_LOG_PASSPHRASE", *_LEDGER),
+        (
+            *("AMPLY_AUDIT_ANCHORS", "AMPLY_KAFKA", "AMPLY_PUBLIC"),
+            *("AMPLY_LOG_KEY", "AMPLY_LOG_PASSPHRASE", *_LEDGER),
+        ),
     ),
     "witnesses": (
         ("workers", "witnesses"),
         "witnesses",
         ("AMPLY_KAFKA", "AMPLY_PUBLIC", "AMPLY_WITNESSES", *_LEDGER),
     ),
-    "payouts": (
-        ("workers", "payouts"),
-        "payouts",
-        ("AMPLY_KAFKA", *_STRIPE),
-    ),
+    "payouts": (("workers", "payouts"), "payouts", ("AMPLY_KAFKA", *_STRIPE)),
     "reconciliation": (
         ("workers", "reconciliation"),
         "reconciliation",
@@ -174,6 +169,11 @@ class DataDirectory:
     def erasure_journal(self) -> Path:
         """Who was forgotten. No backup of the database includes it; a copy elsewhere is wise."""
         return self.path / "erasures.journal"
+
+    @property
+    def audit_anchors(self) -> Path:
+        """Heads of the audit chains, signed. No backup of the database includes it either."""
+        return self.path / "audit.anchors"
 
     @property
     def environment_file(self) -> Path:

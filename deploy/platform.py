@@ -139,6 +139,7 @@ class Platform:
             "AMPLY_MASTER_KEY": str(self.data.key_file("master.key")),
             "AMPLY_PORT": chosen["edge"],
             "AMPLY_PUBLIC": str(self.data.public),
+            "AMPLY_AUDIT_ANCHORS": str(self.data.audit_anchors),
             "AMPLY_ERASURE_JOURNAL": str(self.data.erasure_journal),
             "AMPLY_SMTP": f"127.0.0.1:{chosen['mail_sink']}",
             "AMPLY_SPICEDB": addresses.spicedb_endpoint,

@@ -117,6 +117,7 @@ class LedgerStand:
             "AMPLY_LOG_KEY": str(self._key),
             "AMPLY_LOG_PASSPHRASE": str(self._passphrase),
             "AMPLY_PUBLIC": str(self.public),
+            "AMPLY_AUDIT_ANCHORS": str(self._folder / "audit.anchors"),
         }
         with (self._folder / f"{name}.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(

@@ -94,6 +94,7 @@ class Stand:
             "AMPLY_LOG_KEY": str(self.keys.path),
             "AMPLY_LOG_PASSPHRASE": str(passphrase),
             "AMPLY_PUBLIC": str(scratch / "public"),
+            "AMPLY_AUDIT_ANCHORS": str(scratch / "audit.anchors"),
             "AMPLY_FAILPOINT_DIRECTORY": str(scratch),
         }
         self._started: list[asyncio.subprocess.Process] = []

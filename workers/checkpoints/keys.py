@@ -53,6 +53,11 @@ class Keys:
         """Look into the store, again if need be; raises KeyFileError."""
         self._signers = list(await asyncio.to_thread(self._load))
 
+    @property
+    def signers(self) -> Sequence[Signer]:
+        """All that the store holds."""
+        return self._signers
+
     async def newest_at(self, connection: AnyConnection, log: int, size: int) -> str:
         """The verifier key that whoever begins to trust the log at `size` takes."""
         return (await self._names(connection, log, size))[-1]

@@ -19,6 +19,7 @@ from ledger.key_file import KeyFileError
 from ledger.publication import Directory, PublicationError
 from ledger.store.checkpoints import TamperedError
 from topics.sessions import DATABASE_ERRORS
+from workers.checkpoints.anchoring import Anchoring
 from workers.checkpoints.keys import KeyMissingError, Keys, key_file
 from workers.checkpoints.signing import NAME, Signing
 from workers.runtime.calls import wait
@@ -51,10 +52,12 @@ async def run(settings: Settings) -> None:
         raise SettingError(f"AMPLY_LOG_KEY: {error}") from error
     public = required(settings.variables, "AMPLY_PUBLIC", "the folder of public files")
     publisher = _Publisher(settings.postgres, keys, Path(public, "log", str(LOG)))
+    anchors = required(settings.variables, "AMPLY_AUDIT_ANCHORS", "the file of audit anchors")
+    anchoring = Anchoring(settings.postgres, keys, Path(anchors), LOG)
     health = Health()
     health.checks["publishing"] = publisher.is_publishing
     async with running(settings, health) as stopping:
-        await publisher.run(stopping, health)
+        await asyncio.gather(publisher.run(stopping, health), anchoring.run(stopping))
 
 
 class _Publisher:
