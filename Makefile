@@ -7,8 +7,11 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 run: .venv/runtime
 	@.venv/bin/amply up $(if $(ONCE),--once) $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(if $(LOGIN),--with-login)
 
+# All of them in two processes (tests/scheduling.py), chosen ones in one. Processes are started by
+# the hundred: bytecode is kept, whatever the environment says.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/development
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest $(or $(TESTS),--numprocesses 2)
 
 lint: .venv/development
 	.venv/bin/ruff check
