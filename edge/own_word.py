@@ -8,7 +8,8 @@ person still has the role, whether the collector may still collect.
 from edge.authorization import Question
 from edge.directory.directory import Directory
 from edge.members.standing import Standings
-from edge.organizations.decisions import FROZEN, MOVES_MONEY
+from edge.organizations.decisions import MOVES_MONEY
+from edge.organizations.relationships import FROZEN
 
 
 class OwnWord:

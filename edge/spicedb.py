@@ -7,6 +7,7 @@ that nobody knows the answer.
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import grpc
@@ -50,11 +51,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A relationship that SpiceDB holds."""
+    """A relationship that SpiceDB holds; with a caveat it `is_conditional`."""
 
     resource: str
     relation: str
     subject: str
+    expires_at: datetime | None = None
+    is_conditional: bool = False
+
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What tells it from others: there is one of these names, whatever end it has."""
+        return self.resource, self.relation, self.subject
 
     def __str__(self) -> str:
         return f"{self.resource}#{self.relation}@{self.subject}"
@@ -182,12 +190,7 @@ class SpiceDB:
         timeout = LIST_DEADLINE_S if identifier is not None else None
         async with _listing():
             async for one in self._client.ReadRelationships(request, timeout=timeout):
-                held = one.relationship
-                yield Relation(
-                    f"{held.resource.object_type}:{held.resource.object_id}",
-                    held.relation,
-                    f"{held.subject.object.object_type}:{held.subject.object.object_id}",
-                )
+                yield _relation(one.relationship)
 
 
 async def _answer(call: Awaitable[Any]) -> Any:
@@ -205,6 +208,17 @@ async def _listing() -> AsyncIterator[None]:
         if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
             raise CursorError from error
         raise UnreachableError(str(error.code())) from error
+
+
+def _relation(held: Any) -> Relation:
+    has_end = held.HasField("optional_expires_at")
+    return Relation(
+        f"{held.resource.object_type}:{held.resource.object_id}",
+        held.relation,
+        f"{held.subject.object.object_type}:{held.subject.object.object_id}",
+        held.optional_expires_at.ToDatetime(UTC) if has_end else None,
+        held.HasField("optional_caveat"),
+    )
 
 
 def _consistency(as_of: AsOf) -> Any:

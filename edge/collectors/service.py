@@ -13,14 +13,17 @@ from edge.caller import Caller
 from edge.collectors import decisions, store
 from edge.collectors.models import CollectorProfile
 from edge.database.pool import Database
+from edge.database.store import set_scope
 from edge.errors import ProblemError
 from edge.events.announcing import announce
 from edge.listing import Page
 from edge.members import store as members
 from edge.members.service import lock
 from edge.organizations import messages, relationships
+from edge.organizations import store_profiles as profiles
+from edge.organizations.relationships import CollectionRow, CollectorRow
 from edge.resources import Change, Command, Precondition
-from topics import outbox
+from topics import codec, outbox
 from topics.outbox import AnyConnection
 
 #: Active ones of one person.
@@ -51,7 +54,7 @@ class Collectors:
             platform = await members.platform_organization(connection)
             if platform is None:
                 raise ProblemError("unavailable", "The platform's organization is not registered.")
-            changes = relationships.of_collector(identifier, person)
+            changes = relationships.changes([CollectorRow(identifier, person)], now)
             await outbox.queue(
                 connection, [messages.permissions(platform, identifier, changes, now)]
             )
@@ -106,7 +109,14 @@ class Collectors:
             if row is None:
                 raise ProblemError("collector_not_found")
             precondition.require(row["version"])
-            await store.close(connection, identifier, datetime.now(UTC))
+            now = datetime.now(UTC)
+            await store.close(connection, identifier, now)
+            allowing = [one["organization"] for one in await store.allowing(connection, identifier)]
+            await set_scope(connection, [identifier, *allowing])
+            for organization in allowing:  # Whoever repairs what SpiceDB holds of it waits.
+                await profiles.locked(connection, organization)
+            ended = [CollectionRow(one, identifier, is_allowed=False) for one in allowing]
+            await outbox.queue(connection, [_told(one, now) for one in ended])
             await audit.write(connection, identifier, before=row["status"], after="closed")
             if row["status"] == "active":
                 await _tell_all(connection, identifier, "collector.removed")
@@ -147,12 +157,10 @@ class Collectors:
             row = await store.collection(connection, organization, identifier)
             assert row is not None, "it was set in this transaction, or before"
             if is_change:
-                word: relationships.Operation = "touch" if status == "allowed" else "delete"
-                changes = [relationships.collecting(organization, identifier, word)]
-                subject = f"{organization}:{identifier}:{now.timestamp()}"
+                collection = CollectionRow(organization, identifier, status == "allowed")
                 event = "collector.added" if status == "allowed" else "collector.removed"
                 told = [
-                    messages.permissions(organization, subject, changes, now),
+                    _told(collection, now),
                     announce(organization, event, identifier, decisions.announced(row), now),
                 ]
                 await outbox.queue(connection, told)
@@ -175,6 +183,13 @@ async def _tell_all(connection: AnyConnection, identifier: str, event: str) -> N
         for row in await store.allowing(connection, identifier)
     ]
     await outbox.queue(connection, told)
+
+
+def _told(row: CollectionRow, now: datetime) -> codec.Record:
+    """What SpiceDB is told of a collector that may, or may not any more, take gifts."""
+    subject = f"{row.organization}:{row.collector}:{now.timestamp()}"
+    changes = relationships.changes([row], now)
+    return messages.permissions(row.organization, subject, changes, now)
 
 
 async def _found(connection: AnyConnection, identifier: str) -> Record:

@@ -19,6 +19,7 @@ from edge.funds.models import FundChange, FundCreation
 from edge.listing import Page
 from edge.organizations import relationships
 from edge.organizations.permissions import permissions_requested
+from edge.organizations.relationships import FundRow
 from edge.resources import Change, Command
 from topics import outbox
 from topics.outbox import AnyConnection
@@ -65,7 +66,7 @@ class Funds:
             await store.insert(connection, fund, name, body.model_dump(), now)
             made = _shown(await store.fund(connection, name, fund))
             await audit.write(connection, fund, organization=name, after=body.model_dump())
-            changes = [relationships.of_fund(fund, name)]
+            changes = relationships.changes([FundRow(fund, name)], now)
             records = [
                 permissions_requested(name, fund, changes, now),
                 announce(name, "fund.created", fund, made[0], now),

@@ -4,14 +4,12 @@ A key's row is what counts: revoked or over, it opens nothing, whatever SpiceDB 
 A rotation changes the secret and nothing else, so that rights and traces stay with the key.
 """
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from asyncpg import Record
 
 from contracts.identifiers import random_id, type_id
-from contracts.permissions import RelationshipChange
 from edge import api_keys, resources
 from edge.audit import writing as audit
 from edge.database.pool import Database
@@ -22,6 +20,8 @@ from edge.keys.models import ApiKeyRequest, Rotation
 from edge.listing import Page
 from edge.organizations import messages, relationships
 from edge.organizations import store as organizations
+from edge.organizations import store_profiles as profiles
+from edge.organizations.relationships import KeyRow
 from edge.resources import Command, Precondition
 from edge.settings import Environment
 from ledger.keys import derive
@@ -67,13 +67,15 @@ class Keys:
             row_made = (
                 *(identifier, None if is_collector else holder, holder if is_collector else None),
                 *(body.name, body.kind, self._environment, self._hash(secret), hint_of(secret)),
-                *(scopes, body.origins, body.ends_at, command.created_by, now),
+                *(scopes, sorted(set(body.funds)), body.origins, body.ends_at),
+                *(command.created_by, now),
             )
             await store.make(connection, row_made)
             row = await _found(connection, holder, identifier)
-            await _note(connection, row, after=[body.kind, *scopes])
             if not is_collector:
-                await _tell_new(connection, row, body.funds, now)
+                await _require_funds(connection, holder, body)
+                await _tell(connection, row, "created", now)
+            await _note(connection, row, after=[body.kind, *scopes])
             return decisions.key(row, now, secret), row["version"], False
 
     async def page(self, holder: str, page: Page) -> dict[str, Any]:
@@ -116,6 +118,8 @@ class Keys:
         """The key opens nothing any more, at once; ProblemError 404, 412."""
         now = datetime.now(UTC)
         async with self._database.transaction([holder]) as connection:
+            # Whoever repairs what SpiceDB holds of an organization waits.
+            await profiles.locked(connection, holder)
             row = await _found(connection, holder, identifier)
             precondition.require(row["version"])
             if row["revoked_at"] is not None:
@@ -124,7 +128,8 @@ class Keys:
             await store.revoke(connection, identifier, now)
             await _note(connection, row, before=[row["kind"], *row["scopes"]])
             if row["organization"] is not None:
-                await _tell_revoked(connection, await _found(connection, holder, identifier), now)
+                row = await _found(connection, holder, identifier)
+                await _tell(connection, row, "revoked", now)
 
     def _hash(self, secret: str) -> bytes:
         return api_keys.secret_hash(self._hash_key, secret.encode())
@@ -150,30 +155,27 @@ def _events(row: Record, event: str, now: datetime) -> list[Message]:
     return [announce(row["organization"], event, row["id"], decisions.announced(row, now), now)]
 
 
-async def _tell_new(
-    connection: AnyConnection, row: Record, funds: Collection[str], now: datetime
-) -> None:
-    key, organization = row["id"], row["organization"]
-    if foreign := set(funds) - await organizations.funds(connection, organization):
+async def _require_funds(connection: AnyConnection, organization: str, body: ApiKeyRequest) -> None:
+    if foreign := set(body.funds) - await organizations.funds(connection, organization):
         detail = f"The organization has no fund {', '.join(sorted(foreign))}."
         raise ProblemError("fund_unknown", detail, param="funds")
-    changes = relationships.of_api_key(key, organization, row["scopes"], funds)
-    asked = messages.permissions(organization, key, changes, now)
-    await outbox.queue(connection, [asked, *_events(row, "api_key.created", now)])
 
 
-async def _tell_revoked(connection: AnyConnection, row: Record, now: datetime) -> None:
-    """Take back all that SpiceDB was told, or is about to be."""
-    key, organization = row["id"], row["organization"]
-    changes = relationships.of_revoked_key(key, organization, row["scopes"])
-    changes += [
-        RelationshipChange(operation="delete", **dict(one))
-        for one in await store.written(connection, f"api_key:{key}")
-    ]
-    subject = f"{key}:revoked"
-    told = list(dict.fromkeys(changes))
-    asked = messages.permissions(organization, subject, told, now)
-    await outbox.queue(connection, [asked, *_events(row, "api_key.revoked", now)])
+async def _tell(
+    connection: AnyConnection, row: Record, what: Literal["created", "revoked"], now: datetime
+) -> None:
+    """Tell SpiceDB and whoever listens of a key that is so from now on."""
+    key = KeyRow(
+        id=row["id"],
+        organization=row["organization"],
+        scopes=tuple(row["scopes"]),
+        funds=tuple(row["funds"]),
+        expires_at=row["expires_at"],
+        is_revoked=row["revoked_at"] is not None,
+    )
+    changes = relationships.changes([key], now)
+    asked = messages.permissions(key.organization, f"{key.id}:{what}", changes, now)
+    await outbox.queue(connection, [asked, *_events(row, f"api_key.{what}", now)])
 
 
 async def _found(connection: AnyConnection, holder: str, identifier: str) -> Record:

@@ -10,8 +10,8 @@ from topics.outbox import AnyConnection
 
 _KEY: Final = """
     SELECT k.id, coalesce(k.organization, k.collector) AS holder, k.organization, k.name, k.kind,
-        k.environment, k.hint, k.scopes, k.origins, k.expires_at, k.revoked_at, k.rotated_at,
-        k.previous_until, u.last_used_at, k.created_by, k.created_at, k.version
+        k.environment, k.hint, k.scopes, k.funds, k.origins, k.expires_at, k.revoked_at,
+        k.rotated_at, k.previous_until, u.last_used_at, k.created_by, k.created_at, k.version
     FROM edge.api_keys AS k LEFT JOIN edge.api_key_uses AS u ON u.api_key = k.id
     WHERE coalesce(k.organization, k.collector) = $1
 """
@@ -26,8 +26,8 @@ KEYS: Final = (
 )
 MAKE: Final = """
     INSERT INTO edge.api_keys (id, organization, collector, name, kind, environment, secret_hash,
-        hint, scopes, origins, expires_at, created_by, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+        hint, scopes, funds, origins, expires_at, created_by, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 # Of a secret that was to serve on after an earlier rotation nothing is left.
 ROTATE: Final = """
@@ -44,9 +44,6 @@ HOLDER: Final = "SELECT coalesce(organization, collector) FROM edge.api_keys WHE
 COUNT: Final = """
     SELECT count(*) FROM edge.api_keys
     WHERE coalesce(organization, collector) = $1 AND revoked_at IS NULL
-"""
-WRITTEN: Final = """
-    SELECT resource, relation, subject FROM read.keys_written WHERE subject = $1
 """
 # Two holders' keys, at any number of edges: the newest hour wins.
 USED: Final = """
@@ -95,11 +92,6 @@ async def rotate(
 async def revoke(connection: AnyConnection, identifier: str, now: datetime) -> None:
     """Let the key be none."""
     await connection.execute(REVOKE, identifier, now)
-
-
-async def written(connection: AnyConnection, subject: str) -> list[Record]:
-    """What SpiceDB was told of a key."""
-    return await connection.fetch(WRITTEN, subject)
 
 
 async def holder_of(connection: AnyConnection, identifier: str) -> str | None:

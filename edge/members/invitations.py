@@ -28,6 +28,7 @@ from edge.members import decisions, store, store_invitations
 from edge.members.models import Invitation
 from edge.members.service import lock, require_may, role_of
 from edge.organizations import messages, relationships
+from edge.organizations.relationships import MemberRow
 from edge.resources import Command
 from ledger import keys
 from topics import outbox
@@ -140,7 +141,7 @@ class Invitations:
             role, ends_at = row["role"], row["role_expires_at"]
             await store.add(connection, organization, person, role, ends_at, row["invited_by"], now)
             await audit.write(connection, person, organization=organization, after=role)
-            changes = relationships.of_member(organization, person, role)
+            changes = relationships.changes([MemberRow(organization, person, role, ends_at)], now)
             subject = f"{organization}:{person}:{identifier}"
             member = await store.member(connection, organization, person)
             assert member is not None, "it was added in this transaction"

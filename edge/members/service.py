@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from asyncpg import Record
 
-from contracts.permissions import RelationshipChange
 from edge import resources
 from edge.audit import writing as audit
 from edge.authorization import Authorization, Question
@@ -18,7 +17,9 @@ from edge.listing import Page
 from edge.members import decisions, store
 from edge.members.models import MemberSettings, Role
 from edge.organizations import messages, relationships, store_profiles
+from edge.organizations.relationships import MemberRow
 from edge.resources import Change, Precondition
+from edge.spicedb import Relation
 from edge.times import spell_time
 from topics import outbox
 from topics.outbox import AnyConnection
@@ -150,14 +151,12 @@ async def _tell(
     connection: AnyConnection, row: Record, before: Role | None, after: Role | None, now: datetime
 ) -> None:
     organization, person, shown = row["organization"], row["person"], decisions.member(row)
-    changes = relationships.of_member(organization, person, after)
-    if after is None:  # Nor may anything be left on funds or whatever else is the organization's.
-        changes += [
-            RelationshipChange(operation="delete", **dict(one))
-            for one in await store.all_written(connection, person)
-        ]
+    leftovers = []
+    if after is None:  # Nor may anything be left on its funds.
+        leftovers = [Relation(**dict(one)) for one in await store.all_written(connection, person)]
+    member = MemberRow(organization, person, after, row["expires_at"])
+    told = relationships.changes([member], now, leftovers)
     subject = f"{organization}:{person}:{now.timestamp()}"
-    told = list(dict.fromkeys(changes))
     await audit.write(connection, person, organization=organization, before=before, after=after)
     event = announce(organization, decisions.event_of(before, after), person, shown, now)
     await outbox.queue(connection, [messages.permissions(organization, subject, told, now), event])

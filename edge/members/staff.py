@@ -10,6 +10,7 @@ from edge.database.pool import Database
 from edge.errors import ProblemError
 from edge.members import decisions, store
 from edge.organizations import messages, relationships
+from edge.organizations.relationships import StaffRow
 from topics import outbox
 from topics.outbox import AnyConnection
 
@@ -43,7 +44,7 @@ async def set_role(
     await audit.write(
         connection, person, before=before["role"] if before is not None else None, after=role
     )
-    changes = relationships.of_staff(person, role)
+    changes = relationships.changes([StaffRow(person, role)], now)
     subject = f"staff:{person}:{now.timestamp()}"
     await outbox.queue(connection, [messages.permissions(platform, subject, changes, now)])
     row = await store.staff(connection, person)

@@ -74,7 +74,8 @@ WRITTEN: Final = """
 """
 ALL_WRITTEN: Final = """
     SELECT resource, relation, subject FROM read.roles_written
-    WHERE subject = 'user:' || $1 AND resource <> 'platform:amply'
+    WHERE subject = 'user:' || $1
+        AND (resource LIKE 'organization:%' OR resource LIKE 'fund:%')
 """
 PLATFORM_ORGANIZATION: Final = "SELECT id FROM edge.organizations WHERE is_platform"
 
@@ -166,7 +167,7 @@ async def written(connection: AnyConnection, resource: str, person: str) -> set[
 
 
 async def all_written(connection: AnyConnection, person: str) -> list[Record]:
-    """All that SpiceDB was told of a person in the organization in scope."""
+    """What SpiceDB was told of a person on the organization in scope and its funds."""
     return await connection.fetch(ALL_WRITTEN, person)
 
 

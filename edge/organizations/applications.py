@@ -4,7 +4,7 @@ Whatever changes an organization or its people locks its row first, and leaves i
 with the messages that must follow: relationships for SpiceDB, the genesis of a verified one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg import Record
 
 from contracts.identifiers import random_id, type_id
+from contracts.permissions import RelationshipChange
 from edge import resources
 from edge.audit import writing as audit
 from edge.caller import Caller
@@ -24,6 +25,7 @@ from edge.members import store as members
 from edge.organizations import decisions, messages, relationships, store, store_profiles
 from edge.organizations.decisions import Action, State
 from edge.organizations.models import OrganizationApplication, OrganizationProfile
+from edge.organizations.relationships import FundRow, MemberRow, OrganizationRow
 from edge.organizations.service import fund_opened
 from edge.resources import Change, Command
 from topics import outbox
@@ -70,7 +72,10 @@ class Applications:
             row = await _found(connection, organization)
             owner = await members.member(connection, organization, person)
             assert owner is not None, "they were added in this transaction"
-            changes = relationships.of_applicant(organization, person)
+            applied = OrganizationRow(organization, row["status"], row["review"], True)
+            changes = relationships.changes(
+                [applied, MemberRow(organization, person, "owner")], now
+            )
             told = [
                 messages.permissions(organization, organization, changes, now),
                 _event(row, "organization.created", now),
@@ -135,7 +140,7 @@ class Applications:
             if action == "approve":
                 funds, told = await _funds(connection, row, now)
                 told.append(messages.genesis(organization, row["name"], self._origin, now))
-            if changes := decisions.told(organization, action, funds):
+            if changes := _changes(row, following, funds, now):
                 subject = f"{organization}:{row['version']}:{action}"
                 told.append(messages.permissions(organization, subject, changes, now))
             await audit.write(
@@ -188,6 +193,17 @@ class Applications:
                 page.rows_max,
             )
         return page.of(rows, decisions.resource)
+
+
+def _changes(
+    row: Record, following: State, funds: list[str], now: datetime
+) -> list[RelationshipChange]:
+    """What SpiceDB is told of an organization that is so from now on; nothing if it is the same."""
+    before = OrganizationRow(row["id"], row["status"], row["review"], row["accepts_donations"])
+    after = replace(before, status=following.status, review=following.review)
+    if relationships.following([before], now) == relationships.following([after], now):
+        return []
+    return relationships.changes([after, *(FundRow(one, row["id"]) for one in funds)], now)
 
 
 async def _funds(

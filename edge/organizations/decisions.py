@@ -1,13 +1,11 @@
-"""What may become of an organization, and who is told. Pure: no await, no clock, no database."""
+"""What may become of an organization. Pure: no await, no clock, no database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from contracts.permissions import RelationshipChange
 from edge.errors import ProblemError
 from edge.listing import Columns
-from edge.organizations import relationships
 from edge.organizations.models import Review, Status
 from edge.times import spell_time
 
@@ -67,8 +65,6 @@ MOVES_MONEY: Final = frozenset(
         "record_bookings",
     }
 )
-#: Of whom that holds.
-FROZEN: Final = frozenset({"suspended", "closed"})
 
 
 def after(state: State, action: Action) -> State:
@@ -83,21 +79,6 @@ def after(state: State, action: Action) -> State:
 def is_done(state: State, action: Action) -> bool:
     """Whether an action's outcome stands already: to ask for it again is no mistake."""
     return state in {after for (_, done), after in TRANSITIONS.items() if done == action}
-
-
-def told(organization: str, action: Action, funds: Iterable[str]) -> list[RelationshipChange]:
-    """What SpiceDB is told of an action."""
-    match action:
-        case "approve":
-            return relationships.of_organization(organization, funds, accepts_donations=True)
-        case "suspend":
-            return relationships.suspended(organization, "touch")
-        case "reinstate":
-            return relationships.suspended(organization, "delete")
-        case "close":
-            return relationships.accepting(organization, "delete")
-        case _:
-            return []
 
 
 def event_of(action: Action) -> str:

@@ -1,9 +1,17 @@
-"""What SpiceDB is told of organizations and keys (deploy/spicedb/schema.zed)."""
+"""Which relationships follow from the edge's rows (deploy/spicedb/schema.zed).
 
-from collections.abc import Collection, Iterable
-from typing import Final, Literal
+`SAYS` is the table: of each kind of row, the relationships that it decides over, and whether each
+holds. Who changes a row asks for `changes`, the reconciler compares `following` with what SpiceDB
+holds; so the two cannot disagree.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from contracts.permissions import RelationshipChange
+from edge.spicedb import Relation
 
 PLATFORM: Final = "platform:amply"
 #: Everybody there is: a wildcard covers one kind of subject.
@@ -60,112 +68,189 @@ COLLECTOR_SCOPES: Final = frozenset({"donations:read", "donations:write"})
 ROLES: Final = ("owner", "admin", "finance", "content", "viewer", "auditor", "board")
 STAFF_ROLES: Final = ("support", "operations", "superuser")
 
-Operation = Literal["touch", "delete"]
-
 #: The relation that a scope may have with single funds, in place of the whole organization.
 OF_FUNDS: Final = frozenset({"ledger:read_internal"})
+#: Of whom no money moves: the schema takes `suspended` off all permissions that would.
+FROZEN: Final = frozenset({"suspended", "closed"})
 
 
-def of_organization(
-    organization: str, funds: Iterable[str], *, accepts_donations: bool
-) -> list[RelationshipChange]:
-    """A new organization belongs to the platform, publishes its ledger, perhaps takes gifts."""
-    resource = f"organization:{organization}"
-    changes = [_touch(resource, "platform", PLATFORM)]
-    changes += [_touch(resource, "public_ledger", subject) for subject in EVERYBODY]
-    if accepts_donations:
-        changes += accepting(organization, "touch")
-    changes += [of_fund(fund, organization) for fund in funds]
-    return changes
+@dataclass(frozen=True, slots=True)
+class OrganizationRow:
+    """An organization, by where it stands."""
+
+    id: str
+    status: str
+    review: str
+    accepts_donations: bool
 
 
-def of_applicant(organization: str, person: str) -> list[RelationshipChange]:
-    """An organization that applies belongs to the platform, which reviews it, and to its owner."""
-    resource = f"organization:{organization}"
-    return [_touch(resource, "platform", PLATFORM), _touch(resource, "owner", f"user:{person}")]
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A person in an organization; `role` None: no member (any more)."""
+
+    organization: str
+    person: str
+    role: str | None
+    expires_at: datetime | None = None
 
 
-def accepting(organization: str, operation: Operation) -> list[RelationshipChange]:
-    """Whether an organization accepts donations at all."""
-    return _wildcards(operation, organization, "accepts_donations")
+@dataclass(frozen=True, slots=True)
+class FundRow:
+    """A fund of an organization."""
+
+    id: str
+    organization: str
 
 
-def suspended(organization: str, operation: Operation) -> list[RelationshipChange]:
-    """Whether whatever moves its money is frozen."""
-    return _wildcards(operation, organization, "suspended")
-
-
-def of_member(organization: str, person: str, role: str | None) -> list[RelationshipChange]:
-    """A person's one role in an organization; None: no role (any more)."""
-    return _of_role(f"organization:{organization}", person, role, ROLES)
-
-
-def of_staff(person: str, role: str | None) -> list[RelationshipChange]:
-    """A person's one role at the platform; None: no role (any more)."""
-    return _of_role(PLATFORM, person, role, STAFF_ROLES)
-
-
-def of_collector(collector: str, manager: str) -> list[RelationshipChange]:
-    """A new collector belongs to the platform and to whoever manages it."""
-    resource = f"collector:{collector}"
-    return [_touch(resource, "platform", PLATFORM), _touch(resource, "manager", f"user:{manager}")]
-
-
-def collecting(organization: str, collector: str, operation: Operation) -> RelationshipChange:
-    """Whether a collector may take gifts for an organization."""
-    return _change(operation, f"organization:{organization}", "collector", f"collector:{collector}")
-
-
-def of_fund(fund: str, organization: str) -> RelationshipChange:
-    """A fund belongs to its organization."""
-    return _touch(f"fund:{fund}", "organization", f"organization:{organization}")
-
-
-def of_api_key(
-    key: str, organization: str, scopes: Iterable[str], funds: Collection[str] = ()
-) -> list[RelationshipChange]:
-    """A new key belongs to its organization and has its scopes there.
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key of an organization.
 
     With `funds`, those scopes that may be had with single funds are had with these only.
     """
-    resource = f"organization:{organization}"
-    changes = [_touch(f"api_key:{key}", "organization", resource)]
-    for scope in sorted(scopes):
-        relation = SCOPES[scope]
+
+    id: str
+    organization: str
+    scopes: tuple[str, ...]
+    funds: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorRow:
+    """A collector, which somebody manages."""
+
+    id: str
+    manager: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """Whether a collector may take gifts for an organization."""
+
+    organization: str
+    collector: str
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """A person at the platform; `role` None: none (any more)."""
+
+    person: str
+    role: str | None
+
+
+Row = OrganizationRow | MemberRow | FundRow | KeyRow | CollectorRow | CollectionRow | StaffRow
+Said = Iterator[tuple[Relation, bool]]
+
+
+def _of_organization(row: OrganizationRow, now: datetime) -> Said:
+    """It is the platform's; once verified it publishes its ledger, and perhaps takes gifts."""
+    del now
+    resource = f"organization:{row.id}"
+    is_verified = row.review == "approved"
+    takes_gifts = is_verified and row.accepts_donations and row.status != "closed"
+    yield Relation(resource, "platform", PLATFORM), True
+    for relation, holds in (
+        ("public_ledger", is_verified),
+        ("accepts_donations", takes_gifts),
+        ("suspended", row.status in FROZEN),
+    ):
+        for subject in EVERYBODY:
+            yield Relation(resource, relation, subject), holds
+
+
+def _of_member(row: MemberRow, now: datetime) -> Said:
+    """One role, and no other."""
+    is_over = row.expires_at is not None and row.expires_at <= now
+    for role in ROLES:
+        holds = role == row.role and not is_over
+        end = row.expires_at if holds else None
+        yield Relation(f"organization:{row.organization}", role, f"user:{row.person}", end), holds
+
+
+def _of_fund(row: FundRow, now: datetime) -> Said:
+    """It belongs to its organization."""
+    del now
+    yield Relation(f"fund:{row.id}", "organization", f"organization:{row.organization}"), True
+
+
+def _of_key(row: KeyRow, now: datetime) -> Said:
+    """It belongs to its organization and has its scopes there, until it ends."""
+    resource, subject = f"organization:{row.organization}", f"api_key:{row.id}"
+    holds = not row.is_revoked and (row.expires_at is None or row.expires_at > now)
+    yield Relation(subject, "organization", resource), holds
+    for scope in sorted(row.scopes):
+        relation = SCOPES.get(scope)  # A version before may have known another one.
         if relation is None:
             continue
-        of_funds = [f"fund:{fund}" for fund in funds] if scope in OF_FUNDS else []
-        changes += [_touch(on, relation, f"api_key:{key}") for on in of_funds or [resource]]
-    return list(dict.fromkeys(changes))  # Two scopes may need one relation.
+        of_funds = row.funds if scope in OF_FUNDS else ()
+        for fund in of_funds:
+            yield Relation(f"fund:{fund}", relation, subject), holds
+        yield Relation(resource, relation, subject), holds and not of_funds
 
 
-def of_revoked_key(
-    key: str, organization: str, scopes: Iterable[str], funds: Collection[str] = ()
+def _of_collector(row: CollectorRow, now: datetime) -> Said:
+    """It belongs to the platform and to whoever manages it, also when it is closed."""
+    del now
+    yield Relation(f"collector:{row.id}", "platform", PLATFORM), True
+    yield Relation(f"collector:{row.id}", "manager", f"user:{row.manager}"), True
+
+
+def _of_collection(row: CollectionRow, now: datetime) -> Said:
+    """It takes gifts for the organization, or not."""
+    del now
+    resource, subject = f"organization:{row.organization}", f"collector:{row.collector}"
+    yield Relation(resource, "collector", subject), row.is_allowed
+
+
+def _of_staff(row: StaffRow, now: datetime) -> Said:
+    """One role, and no other."""
+    del now
+    for role in STAFF_ROLES:
+        yield Relation(PLATFORM, role, f"user:{row.person}"), role == row.role
+
+
+SAYS: Final[Mapping[type[Row], Callable[[Any, datetime], Said]]] = {
+    OrganizationRow: _of_organization,
+    MemberRow: _of_member,
+    FundRow: _of_fund,
+    KeyRow: _of_key,
+    CollectorRow: _of_collector,
+    CollectionRow: _of_collection,
+    StaffRow: _of_staff,
+}
+
+
+def following(rows: Iterable[Row], now: datetime) -> list[Relation]:
+    """What should be, by these rows; each once."""
+    said = (one for row in rows for one in SAYS[type(row)](row, now))
+    return list(dict.fromkeys(relation for relation, holds in said if holds))
+
+
+def changes(
+    rows: Iterable[Row], now: datetime, leftovers: Iterable[Relation] = ()
 ) -> list[RelationshipChange]:
-    """All that `of_api_key` said is taken back."""
-    said = of_api_key(key, organization, scopes, funds)
-    return [change.model_copy(update={"operation": "delete"}) for change in said]
+    """What SpiceDB is told when rows are so now: what holds, and that the rest of theirs does not.
+
+    `leftovers` go unless they hold.
+    """
+    said = [one for row in rows for one in SAYS[type(row)](row, now)]
+    held = {relation.names: relation for relation, holds in said if holds}
+    gone = {relation.names: relation for relation, holds in said if not holds}
+    gone |= {relation.names: relation for relation in leftovers}
+    taken = [change_of("delete", one) for names, one in gone.items() if names not in held]
+    return [*taken, *(change_of("touch", one) for one in held.values())]
 
 
-def _of_role(
-    resource: str, person: str, role: str | None, roles: Iterable[str]
-) -> list[RelationshipChange]:
-    """Also those that nobody remembers giving are taken, so that a role is one."""
-    subject = f"user:{person}"
-    changes = [_change("delete", resource, other, subject) for other in roles if other != role]
-    return changes if role is None else [*changes, _touch(resource, role, subject)]
-
-
-def _wildcards(operation: Operation, organization: str, relation: str) -> list[RelationshipChange]:
-    resource = f"organization:{organization}"
-    return [_change(operation, resource, relation, subject) for subject in EVERYBODY]
-
-
-def _touch(resource: str, relation: str, subject: str) -> RelationshipChange:
-    return _change("touch", resource, relation, subject)
-
-
-def _change(operation: Operation, resource: str, relation: str, subject: str) -> RelationshipChange:
+def change_of(operation: Literal["touch", "delete"], one: Relation) -> RelationshipChange:
+    """To say of one relationship. What is deleted is named alone, whatever end it has."""
     return RelationshipChange(
-        operation=operation, resource=resource, relation=relation, subject=subject
+        operation=operation,
+        resource=one.resource,
+        relation=one.relation,
+        subject=one.subject,
+        expires_at=one.expires_at if operation == "touch" else None,
     )

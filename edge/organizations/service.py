@@ -17,7 +17,6 @@ from contracts.accounts import AccountRequested
 from contracts.donations import Visibility
 from contracts.identifiers import random_id, type_id
 from contracts.money import EXPONENTS
-from contracts.permissions import RelationshipChange
 from edge import api_keys
 from edge.database.store import set_scope
 from edge.events.announcing import announce
@@ -26,6 +25,7 @@ from edge.funds import store as funds_store
 from edge.keys import decisions as keys_decisions
 from edge.keys import store as keys_store
 from edge.organizations import decisions, messages, relationships, store, store_profiles
+from edge.organizations.relationships import FundRow, KeyRow, OrganizationRow
 from edge.settings import Environment
 from ledger.keys import derive
 from topics import outbox
@@ -98,13 +98,12 @@ async def register_organization(
         for place, (currency, fund) in enumerate(funds.items()):
             opened = now + timedelta(microseconds=place)  # The first one is the first for good.
             await store.insert_fund(connection, fund, organization, "General", currency, opened)
-        key, changes = await _insert_key(
+        key, key_row = await _insert_key(
             connection, master_key, environment, organization, "first key", scopes, None, now
         )
-        of_organization = relationships.of_organization(
-            organization, funds.values(), accepts_donations=accepts_donations
-        )
-        changes = [*of_organization, *changes]
+        row = OrganizationRow(organization, "verified", "approved", accepts_donations)
+        fund_rows = [FundRow(fund, organization) for fund in funds.values()]
+        changes = relationships.changes([row, *fund_rows, key_row], now)
         told = [
             messages.genesis(organization, name, origin, now),
             messages.permissions(organization, organization, changes, now),
@@ -134,7 +133,7 @@ async def open_fund(connection: AnyConnection, organization: str, currency: str)
             raise OrganizationError(f"a default fund holds {currency} already") from error
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
-        changes = [relationships.of_fund(fund, organization)]
+        changes = relationships.changes([FundRow(fund, organization)], now)
         told = [
             messages.permissions(organization, fund, changes, now),
             await fund_opened(connection, organization, fund, now),
@@ -171,12 +170,13 @@ async def create_api_key(
     async with connection.transaction():
         await set_scope(connection, [organization])
         try:
-            key, changes = await _insert_key(
+            key, row = await _insert_key(
                 *(connection, master_key, environment, organization, name),
                 *(scopes, expires_at, now, funds),
             )
         except asyncpg.ForeignKeyViolationError as error:
             raise OrganizationError(f"there is no organization {organization}") from error
+        changes = relationships.changes([row], now)
         told = [
             messages.permissions(organization, key.id, changes, now),
             await _key_made(connection, organization, key.id, now),
@@ -215,7 +215,7 @@ async def _insert_key(
     expires_at: datetime | None,
     now: datetime,
     funds: Sequence[str] = (),
-) -> tuple[IssuedKey, list[RelationshipChange]]:
+) -> tuple[IssuedKey, KeyRow]:
     unknown = sorted(set(scopes) - set(relationships.SCOPES))
     if unknown:
         known = ", ".join(relationships.SCOPES)
@@ -232,10 +232,11 @@ async def _insert_key(
         environment,
         api_keys.secret_hash(hash_key, key.secret.encode()),
         sorted(set(scopes)),
+        sorted(set(funds)),
         expires_at,
         now,
     )
-    return key, relationships.of_api_key(key.id, organization, set(scopes), funds)
+    return key, KeyRow(key.id, organization, tuple(scopes), tuple(funds), expires_at)
 
 
 def _adoption(organization: str, account: str, now: datetime) -> Record:

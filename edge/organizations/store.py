@@ -17,8 +17,8 @@ INSERT_FUND: Final = """
 """
 INSERT_API_KEY: Final = """
     INSERT INTO edge.api_keys
-        (id, organization, name, environment, secret_hash, scopes, expires_at, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        (id, organization, name, environment, secret_hash, scopes, funds, expires_at, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 FUNDS: Final = "SELECT id FROM edge.funds WHERE organization = $1"
 
@@ -71,6 +71,7 @@ async def insert_api_key(
     environment: str,
     secret_hash: bytes,
     scopes: Sequence[str],
+    funds: Sequence[str],
     expires_at: datetime | None,
     created_at: datetime,
 ) -> None:
@@ -83,6 +84,7 @@ async def insert_api_key(
         environment,
         secret_hash,
         list(scopes),
+        list(funds),
         expires_at,
         created_at,
     )

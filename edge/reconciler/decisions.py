@@ -1,107 +1,92 @@
-"""Which relationships should be, and which are missing or too many. Pure."""
+"""Which relationships are missing, wrong or too many. Pure.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+A relationship goes by its names (resource, relation, subject): there is one of them, whatever end
+or condition it has.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from contracts.permissions import RelationshipChange
-from edge.organizations import relationships
-from edge.organizations.relationships import OF_FUNDS, SCOPES
+from edge.organizations.relationships import PLATFORM, change_of
 from edge.spicedb import Relation
 
-_OF_FUNDS: Final = frozenset(SCOPES[scope] for scope in OF_FUNDS)
-#: Relations that the rows below decide: of any other one nothing is repaired and nothing deleted.
-#: Whether an organization accepts gifts or publishes its ledger depends on its review as well.
-GOVERNED: Final = frozenset(
-    {
-        ("organization", "platform"),
-        ("fund", "organization"),
-        ("api_key", "organization"),
-        *(("organization", relation) for relation in SCOPES.values() if relation is not None),
-        *(("fund", relation) for relation in _OF_FUNDS if relation is not None),
-    }
-)
+Names = tuple[str, str, str]
+"""Resource, relation, subject."""
+
+#: Kinds of resources that relationships are of.
+KINDS: Final = ("api_key", "collector", "fund", "organization", "platform")
+#: What no row decides over, but operators by hand: it takes and gives nothing.
+BY_HAND: Final = frozenset({("organization", "blocked")})
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Some organizations as the edge knows them: `funds` and `keys` name theirs."""
+class Recorded:
+    """What the permissions worker wrote, and in whose name."""
 
-    organizations: tuple[tuple[str, bool], ...]
-    funds: tuple[tuple[str, str], ...]
-    keys: tuple[tuple[str, str, tuple[str, ...]], ...]
+    relation: Relation
+    organization: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Drift:
-    """What must be touched, what must be deleted, each with the organization that it is about.
+    """What is missing or wrong, and what is too much, of one organization's affairs."""
 
-    None stands for what belongs to no organization that is known.
-    """
-
-    missing: tuple[tuple[str, Relation], ...]
-    unknown: tuple[tuple[str | None, Relation], ...]
+    missing: set[Names] = field(default_factory=set)
+    unknown: set[Names] = field(default_factory=set)
 
 
-def expected(rows: Rows, recorded: Iterable[Relation]) -> dict[Relation, str]:
-    """What should be, and whose it is.
-
-    Which funds a key is limited to is in no row: what was `recorded` for it says so.
-    """
-    funds_of_key: dict[str, list[str]] = {}
-    for one in recorded:
-        if one.resource.startswith("fund:") and one.relation in _OF_FUNDS:
-            funds = funds_of_key.setdefault(one.subject.removeprefix("api_key:"), [])
-            funds.append(one.resource.removeprefix("fund:"))
-    owned = set(rows.funds)
-    found: dict[Relation, str] = {}
-    for organization, accepts in rows.organizations:
-        changes = relationships.of_organization(organization, (), accepts_donations=accepts)
-        found |= dict.fromkeys(_relations(changes), organization)
-    for fund, organization in rows.funds:
-        found |= dict.fromkeys(
-            _relations([relationships.of_fund(fund, organization)]), organization
-        )
-    for key, organization, scopes in rows.keys:
-        funds = [one for one in funds_of_key.get(key, ()) if (one, organization) in owned]
-        known = [scope for scope in scopes if scope in SCOPES]
-        changes = relationships.of_api_key(key, organization, known, funds)
-        found |= dict.fromkeys(_relations(changes), organization)
-    return {one: whose for one, whose in found.items() if is_governed(one)}
+def is_governed(names: Names) -> bool:
+    """Whether rows decide over it."""
+    return (names[0].partition(":")[0], names[1]) not in BY_HAND
 
 
-def is_governed(one: Relation) -> bool:
-    """Whether the rows decide over it."""
-    return (one.resource.partition(":")[0], one.relation) in GOVERNED
-
-
-def compare(
-    wanted: dict[Relation, str], recorded: dict[Relation, str], held: Iterable[Relation]
-) -> Drift:
-    """What differs from what is wanted, in what was recorded or in what SpiceDB holds."""
-    left = dict(wanted)
-    unknown: dict[Relation, str | None] = {
-        one: whose for one, whose in recorded.items() if one not in wanted and is_governed(one)
+def missing(
+    wanted: Iterable[Relation],
+    recorded: Mapping[Names, Recorded],
+    held: Mapping[Names, Relation],
+) -> set[Names]:
+    """What is not held as it is wanted, or was not recorded so."""
+    return {
+        one.names
+        for one in wanted
+        if held.get(one.names) != one
+        or one.names not in recorded
+        or recorded[one.names].relation != one
     }
-    for one in held:
-        if one in wanted:
-            left.pop(one, None)
-        elif is_governed(one):
-            unknown.setdefault(one, _whose(one))
-    missing = left | {one: whose for one, whose in wanted.items() if one not in recorded}
-    in_order = sorted(missing, key=str)
-    return Drift(
-        tuple((missing[one], one) for one in in_order),
-        tuple((unknown[one], one) for one in sorted(unknown, key=str)),
-    )
 
 
-def _whose(one: Relation) -> str | None:
-    for side in (one.resource, one.subject):
+def unknown(
+    wanted: Iterable[Relation],
+    recorded: Iterable[Names],
+    held: Iterable[Names],
+) -> set[Names]:
+    """What is held or recorded and nobody wants."""
+    left = {*recorded, *held} - {one.names for one in wanted}
+    return {names for names in left if is_governed(names)}
+
+
+def owner(names: Names, owners: Mapping[str, str], platform: str | None) -> str | None:
+    """Whose rows decide over it; None: nobody's that is known.
+
+    `owners` has the organization of each fund and key by its name, `fund:…` and `api_key:…`.
+    """
+    resource, _, subject = names
+    kind = resource.partition(":")[0]
+    if resource == PLATFORM or kind == "collector":
+        return platform
+    if resource in owners:
+        return owners[resource]
+    for side in (resource, subject):
         if side.startswith("organization:"):
             return side.removeprefix("organization:")
     return None
 
 
-def _relations(changes: Iterable[RelationshipChange]) -> list[Relation]:
-    return [Relation(one.resource, one.relation, one.subject) for one in changes]
+def repairs(drift: Drift, wanted: Iterable[Relation]) -> list[RelationshipChange]:
+    """What to touch and what to delete of a drift, by rows as they are now."""
+    now = {one.names: one for one in wanted}
+    touched = [change_of("touch", now[names]) for names in sorted(drift.missing) if names in now]
+    gone = [Relation(*names) for names in sorted(drift.unknown) if names not in now]
+    return [*touched, *(change_of("delete", one) for one in gone)]

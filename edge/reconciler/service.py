@@ -1,36 +1,39 @@
 """Repairs what drifted apart: the edge's rows decide, messages to the permissions worker repair.
 
-Rules: what is missing is touched and what no row knows is deleted; both are said and counted. Rows
-are read again after SpiceDB, so that what was given meanwhile is not taken: only what both readings
-miss is unknown. A message on its way may make a repair needless, never wrong: all are idempotent.
+Rules: what is missing or wrong is touched and what no row says is deleted; both are said and
+counted. The rows of an organization are read again for its repairs, under the lock that whoever
+changes them takes: so a repair is said after all that they were before, and a difference that came
+of a message on its way may make it needless, never wrong.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
 
-from contracts.identifiers import business_id, random_id
-from contracts.message import Envelope
-from contracts.permissions import PermissionsRequested, RelationshipChange
+from contracts.identifiers import random_id
+from contracts.permissions import RelationshipChange
 from edge.database.pool import Database
 from edge.errors import ProblemError
+from edge.organizations import messages
+from edge.organizations.relationships import following
 from edge.reconciler import decisions, store
-from edge.reconciler.decisions import GOVERNED, Drift
+from edge.reconciler.decisions import Drift, Names, Recorded
 from edge.spicedb import NEWEST, CursorError, Relation, SpiceDB, UnreachableError
 from topics import outbox
 from topics.codec import Record
 from topics.outbox import AnyConnection
-from topics.registry import PERMISSIONS_REQUESTED
 
 EVERY_S: Final = 3600.0
 FIRST_AFTER_S: Final = 30.0
 _UPDATES_MAX: Final = 500
+#: After so many relationships whoever else waits has a turn.
+_TURN: Final = 1000
 #: Whose message repairs what belongs to no organization: the token is then nobody's.
 NOBODY: Final = "org_" + "0" * 26
 _log = structlog.get_logger()
@@ -51,72 +54,104 @@ async def reconcile(connection: AnyConnection, spicedb: SpiceDB) -> Outcome:
 
     `connection` is one of the edge's role, outside a transaction.
     """
-    async with connection.transaction():
-        if not await store.is_alone(connection):
-            return Outcome(is_done=False)
-        recorded = await store.recorded(connection)
-        before = decisions.expected(await store.rows(connection), recorded)
-        drift = decisions.compare(before, recorded, await _held(spicedb))
-        after = decisions.expected(await store.rows(connection), recorded)
-        missing = [(whose, one) for whose, one in drift.missing if one in after]
-        unknown = [(whose, one) for whose, one in drift.unknown if one not in after]
-        settled = Drift(tuple(missing), tuple(unknown))
-        await outbox.queue(connection, messages(settled, datetime.now(UTC)))
-    for repair, relations in (("touched", settled.missing), ("deleted", settled.unknown)):
-        _repaired.labels(repair).inc(len(relations))
-        for _, one in relations:
-            _log.warning("permission_repaired", repair=repair, relationship=str(one))
-    return Outcome(
-        is_done=True,
-        touched=tuple(str(one) for _, one in settled.missing),
-        deleted=tuple(str(one) for _, one in settled.unknown),
-    )
+    if not await store.is_alone(connection):
+        return Outcome(is_done=False)
+    try:
+        return await _reconcile(connection, spicedb)
+    finally:
+        await store.leave(connection)
 
 
-def messages(drift: Drift, now: datetime) -> list[Record]:
-    """The commands that repair, one organization each."""
-    by_organization: dict[str, list[RelationshipChange]] = {}
-    for whose, one in drift.missing:
-        by_organization.setdefault(whose, []).append(_change("touch", one))
-    for other, one in drift.unknown:
-        by_organization.setdefault(other or NOBODY, []).append(_change("delete", one))
-    records = []
-    for organization, changes in sorted(by_organization.items()):
-        for start in range(0, len(changes), _UPDATES_MAX):
-            body = PermissionsRequested(changes=tuple(changes[start : start + _UPDATES_MAX]))
-            message = Envelope(
-                id=business_id(now, f"{organization}:repair:{random_id(now)}"),
-                type=PERMISSIONS_REQUESTED.name,
-                time=now,
-                organization=organization,
-                cause=None,
-                body=body,
-            )
-            records.append(outbox.prepare("edge", PERMISSIONS_REQUESTED, message))
-    return records
+async def _reconcile(connection: AnyConnection, spicedb: SpiceDB) -> Outcome:
+    wanted = await _wanted(connection)
+    recorded = {one.relation.names: one for one in await store.recorded(connection)}
+    held = await _held(spicedb)
+    # Long lists, and requests wait for nobody here.
+    missing = await asyncio.to_thread(decisions.missing, wanted, recorded, held)
+    unknown = await asyncio.to_thread(decisions.unknown, wanted, recorded, held)
+    owners, platform = await store.owners(connection), await store.platform_organization(connection)
+    drifts: dict[str | None, Drift] = {}
+    for names in missing:
+        drifts.setdefault(decisions.owner(names, owners, platform), Drift()).missing.add(names)
+    for names in unknown:
+        drifts.setdefault(decisions.owner(names, owners, platform), Drift()).unknown.add(names)
+    repaired: list[RelationshipChange] = []
+    for organization in sorted(drifts, key=str):
+        drift = drifts[organization]
+        async with connection.transaction():
+            repaired += await _repair(connection, organization, platform, drift, recorded)
+    return _outcome(repaired)
 
 
-async def _held(spicedb: SpiceDB) -> Sequence[Relation]:
-    """All that SpiceDB holds of what rows decide over."""
-    found = []
-    for kind in sorted({kind for kind, _ in GOVERNED}):
-        try:
-            found += [one async for one in _of_kind(spicedb, kind)]
-        except CursorError as error:
-            raise UnreachableError(f"SpiceDB knows no {kind}") from error
+async def _repair(
+    connection: AnyConnection,
+    organization: str | None,
+    platform: str | None,
+    drift: Drift,
+    recorded: Mapping[Names, Recorded],
+) -> Sequence[RelationshipChange]:
+    """Queue what repairs one organization's drift; what that is."""
+    now = datetime.now(UTC)
+    rows = []
+    if organization is not None:
+        rows = await store.rows_to_repair(connection, organization, platform)
+    changes = decisions.repairs(drift, following(rows, now))
+    in_name_of: dict[str, list[RelationshipChange]] = {}
+    for one in changes:
+        known = recorded.get((one.resource, one.relation, one.subject))
+        name = known.organization if known is not None else organization or NOBODY
+        in_name_of.setdefault(name, []).append(one)
+    records = [
+        record for name, some in sorted(in_name_of.items()) for record in told(name, some, now)
+    ]
+    await outbox.queue(connection, records)
+    return changes
+
+
+def told(organization: str, changes: Sequence[RelationshipChange], now: datetime) -> list[Record]:
+    """The commands that repair, in the name of an organization."""
+    return [
+        messages.permissions(
+            organization,
+            f"{organization}:repair:{random_id(now)}",
+            changes[start : start + _UPDATES_MAX],
+            now,
+        )
+        for start in range(0, len(changes), _UPDATES_MAX)
+    ]
+
+
+def _outcome(repaired: Iterable[RelationshipChange]) -> Outcome:
+    done: dict[str, list[str]] = {"touch": [], "delete": []}
+    for one in repaired:
+        spelled = f"{one.resource}#{one.relation}@{one.subject}"
+        done[one.operation].append(spelled)
+        _log.warning("permission_repaired", repair=one.operation, relationship=spelled)
+    _repaired.labels("touched").inc(len(done["touch"]))
+    _repaired.labels("deleted").inc(len(done["delete"]))
+    return Outcome(True, tuple(done["touch"]), tuple(done["delete"]))
+
+
+async def _wanted(connection: AnyConnection) -> list[Relation]:
+    """All that should be."""
+    now, found = datetime.now(UTC), []
+    async for rows in store.all_rows(connection):
+        found += following(rows, now)
     return found
 
 
-async def _of_kind(spicedb: SpiceDB, kind: str) -> AsyncIterator[Relation]:
-    async for one in spicedb.relations(kind, as_of=NEWEST):
-        if decisions.is_governed(one):
-            yield one
-
-
-def _change(operation: Literal["touch", "delete"], one: Relation) -> RelationshipChange:
-    return RelationshipChange(
-        operation=operation, resource=one.resource, relation=one.relation, subject=one.subject
-    )
+async def _held(spicedb: SpiceDB) -> dict[Names, Relation]:
+    """All that SpiceDB holds."""
+    found: dict[Names, Relation] = {}
+    for kind in decisions.KINDS:
+        try:
+            async for one in spicedb.relations(kind, as_of=NEWEST):
+                found[one.names] = one
+                if len(found) % _TURN == 0:
+                    await asyncio.sleep(0)
+        except CursorError as error:
+            raise UnreachableError(f"SpiceDB knows no {kind}") from error
+    return found
 
 
 class Reconciler:

@@ -19,7 +19,14 @@ from edge.authentication import token_of
 from edge.caller import Caller
 from edge.operations import OPERATIONS
 from edge.organizations import relationships
-from edge.organizations.relationships import EVERYBODY, SCOPES
+from edge.organizations.relationships import (
+    EVERYBODY,
+    SCOPES,
+    FundRow,
+    KeyRow,
+    OrganizationRow,
+    Row,
+)
 from edge.organizations.service import Registered, create_api_key
 from tests.authorization.lab import Lab
 from tests.edge.stand import Served, Stand, gift, until
@@ -113,15 +120,15 @@ class Cast:
             yield f"platform:amply#{role}@user:{person_of(role)}"
         for name, place in self.places.items():
             about = f"organization:{place.id}"
-            known = relationships.of_organization(
-                place.id, place.registered.funds.values(), accepts_donations=True
-            )
+            rows: list[Row] = [
+                OrganizationRow(place.id, "verified", "approved", accepts_donations=True),
+                *(FundRow(fund, place.id) for fund in place.registered.funds.values()),
+            ]
             # SpiceDB allows it what the scopes in its row do not.
             told = ("key", "key_without_scope", "revoked_key")
             keys = [place.registered.key.id, *(place.keys[one][1] for one in told if place.keys)]
-            for key in keys:
-                known += relationships.of_api_key(key, place.id, SCOPES)
-            for one in known:
+            rows += [KeyRow(key, place.id, tuple(SCOPES)) for key in keys]
+            for one in relationships.following(rows, datetime.now(UTC)):
                 if name != "other" or one.relation != "public_ledger":
                     yield f"{one.resource}#{one.relation}@{one.subject}"
             if name == "suspended":

@@ -8,6 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[2] / "deploy" / "spicedb"
 SCHEMA = (FOLDER / "schema.zed").read_text()
 _PERMISSION = re.compile(r"^\tpermission (\w+) = (.+)$", re.MULTILINE)
+_RELATION = re.compile(r"^\trelation (\w+): (.+)$", re.MULTILINE)
 _DEFINITION = re.compile(r"^definition (\w+) ", re.MULTILINE)
 _TOKEN = re.compile(r"[()+&-](?!>)|\w+(?:->\w+)?")
 
@@ -42,6 +43,11 @@ class Validation:
 def permissions(schema: str = SCHEMA) -> list[tuple[str, str]]:
     """Every permission as (definition, name)."""
     return [(_definition_at(schema, found.start()), found[1]) for found in _found(schema)]
+
+
+def relations(schema: str = SCHEMA) -> list[tuple[str, str]]:
+    """Every relation as (definition, name)."""
+    return [(_definition_at(schema, one.start()), one[1]) for one in _RELATION.finditer(schema)]
 
 
 def mutants(schema: str = SCHEMA) -> Iterator[Mutant]:

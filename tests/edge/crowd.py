@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from edge.database.pool import Database
 from edge.members import store as members
 from edge.members.staff import set_role
 from edge.organizations import relationships
+from edge.organizations.relationships import MemberRow
 from edge.people.models import Profile
 from edge.people.service import Persons
 from tests.edge import issuer
@@ -82,7 +84,8 @@ class Crowd:
             " VALUES ($1, $2, $3, $4, 'test')",
             *(organization, person.id, role, expires_at),
         )
-        changes = relationships.of_member(organization, person.id, role)
+        row = MemberRow(organization, person.id, role, expires_at)
+        changes = relationships.changes([row], datetime.now(UTC))
         await self.stand.change_permissions(tuple(changes))
 
     async def staff(self, role: str) -> Person:

@@ -155,11 +155,6 @@ async def test_a_revoked_key_opens_nothing_and_leaves_nothing_in_spicedb(crowd: 
     key = await made(crowd, admin, organization, SECRET)
     place = f"/v1/organizations/{organization}/api-keys/{key['id']}"
     subject = f"api_key:{key['id']}"
-    await crowd.stand.fetch(
-        "INSERT INTO permissions.relationships (organization, resource, relation, subject)"
-        " VALUES ($1, $2, 'scope_ledger_read', $3)",
-        *(organization, "fund:fund_1", subject),
-    )
     assert (await admin.ask("DELETE", place, If_Match='"9"')).code == "precondition_failed"
     assert (await admin.ask("DELETE", place)).status == 204
     await forgotten(crowd, key["secret"], organization)
@@ -170,7 +165,6 @@ async def test_a_revoked_key_opens_nothing_and_leaves_nothing_in_spicedb(crowd: 
         (f"organization:{organization}", "scope_donation_create"),
         (f"organization:{organization}", "scope_donation_read"),
         (f"organization:{organization}", "scope_organization_read"),
-        ("fund:fund_1", "scope_ledger_read"),
     }
     assert (await admin.ask("DELETE", place)).status == 204  # As often as one likes.
     rotated = await admin.ask("POST", f"{place}/rotate", {})

@@ -1,5 +1,7 @@
 """What drifted apart in SpiceDB is repaired through the outbox, both ways, and nothing else."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,8 +9,7 @@ import pytest
 from contracts.permissions import PermissionsRequested, RelationshipChange
 from edge import authorization
 from edge.organizations.service import Registered
-from edge.reconciler import decisions
-from edge.reconciler.decisions import Rows, compare, expected
+from edge.reconciler.decisions import Recorded, is_governed, missing, owner, unknown
 from edge.reconciler.service import NOBODY, Outcome, reconcile
 from edge.spicedb import NEWEST, Question, Relation, SpiceDB
 from tests.edge.stand import Served, Stand, gift, spicedb, until
@@ -32,16 +33,17 @@ def change(operation: Any, text: str) -> RelationshipChange:
 
 
 async def record(stand: Stand, organization: str) -> list[str]:
-    """Keep what the worker would keep of the messages so far."""
+    """Keep what the worker would keep of the messages so far, of a new organization."""
     lines = []
     for message in await stand.messages(organization, "permissions.requested.v1"):
         for one in PermissionsRequested.model_validate_json(message["value"]).changes:
-            await stand.fetch(
-                "INSERT INTO permissions.relationships (resource, relation, subject, organization)"
-                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                *(one.resource, one.relation, one.subject, organization),
-            )
-            lines.append(line(one))
+            if one.operation == "touch":
+                await stand.fetch(
+                    "INSERT INTO permissions.relationships (resource, relation, subject,"
+                    " organization) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                    *(one.resource, one.relation, one.subject, organization),
+                )
+                lines.append(line(one))
     await stand.fetch("DELETE FROM messages.outbox")
     return lines
 
@@ -77,13 +79,13 @@ async def test_nothing_is_repaired_where_all_agree(stand: Stand) -> None:
 
 async def test_what_was_deleted_by_hand_is_touched_again(stand: Stand) -> None:
     registered, lines = await prepared(stand)
-    governed = [one for one in lines if decisions.is_governed(relation(one))]
-    await stand.change_permissions(tuple(change("delete", one) for one in governed))
+    await stand.change_permissions(tuple(change("delete", one) for one in lines))
     assert not await holds(stand, registered)
     outcome = await run(stand)
-    assert sorted(about(outcome.touched, registered.id, registered.key.id)) == sorted(governed)
-    # The staff's way in is among them.
+    assert sorted(about(outcome.touched, registered.id, registered.key.id)) == sorted(lines)
+    # The staff's way in is among them, and what was said of collectors.
     assert f"organization:{registered.id}#platform@platform:amply" in outcome.touched
+    assert f"organization:{registered.id}#public_ledger@collector:*" in outcome.touched
     await stand.apply_permissions(registered.id)
     assert await holds(stand, registered)
 
@@ -94,6 +96,9 @@ async def test_what_no_row_knows_is_deleted(stand: Stand) -> None:
         f"organization:{registered.id}#scope_payout_manage@api_key:key_forged",
         f"organization:{registered.id}#scope_donor_read@api_key:{registered.key.id}x",
         f"fund:fund_forged#organization@organization:{registered.id}",
+        f"fund:{registered.funds['EUR']}#manager@user:usr_forged_{registered.id}",
+        f"organization:{registered.id}#owner@user:usr_forged",
+        f"organization:{registered.id}#suspended@user:*",
     ]
     await stand.change_permissions(tuple(change("touch", one) for one in foreign))
     outcome = await run(stand)
@@ -114,12 +119,12 @@ async def test_a_revoked_keys_leftovers_are_deleted(stand: Stand) -> None:
     assert not await holds(stand, registered)
 
 
-async def test_what_rows_do_not_decide_is_left_alone(stand: Stand) -> None:
+async def test_who_was_shut_out_by_hand_stays_shut_out(stand: Stand) -> None:
     registered, _ = await prepared(stand)
-    owner = f"organization:{registered.id}#owner@user:usr_someone"
-    await stand.change_permissions((change("touch", owner),))
+    blocked = f"organization:{registered.id}#blocked@user:usr_someone"
+    await stand.change_permissions((change("touch", blocked),))
     outcome = await run(stand)
-    assert owner not in outcome.deleted
+    assert blocked not in outcome.deleted
 
 
 async def test_what_is_of_no_known_organization_is_deleted_in_nobodys_name(stand: Stand) -> None:
@@ -172,24 +177,56 @@ async def newest_token(stand: Stand, organization: str) -> str:
         )
 
 
-def test_a_key_of_single_funds_keeps_to_them() -> None:
-    rows = Rows(
-        organizations=(("o", True),),
-        funds=(("f", "o"), ("g", "p")),
-        keys=(("k", "o", ("ledger:read_internal", "a scope of later")),),
-    )
-    of_fund = Relation("fund:f", "scope_ledger_read", "api_key:k")
-    of_other = Relation("fund:g", "scope_ledger_read", "api_key:k")
-    wanted = expected(rows, [of_fund, of_other])
-    assert of_fund in wanted
-    assert of_other not in wanted
-    assert Relation("organization:o", "scope_ledger_read", "api_key:k") not in wanted
-    assert Relation("organization:o", "scope_ledger_read", "api_key:k") in expected(rows, [])
+ONE = Relation("organization:o", "platform", "platform:amply")
+NOW = datetime.now(UTC)
 
 
-def test_what_spicedb_holds_and_nobody_recorded_is_recorded() -> None:
-    one = Relation("organization:o", "platform", "platform:amply")
-    assert compare({one: "o"}, {}, [one]).missing == (("o", one),)
-    assert compare({one: "o"}, {one: "o"}, []).missing == (("o", one),)
-    assert compare({}, {one: "o"}, []).unknown == (("o", one),)
-    assert compare({one: "o"}, {one: "o"}, [one]).missing == ()
+def recorded(*relations: Relation) -> dict[Any, Recorded]:
+    return {one.names: Recorded(one, "o") for one in relations}
+
+
+def held(*relations: Relation) -> dict[Any, Relation]:
+    return {one.names: one for one in relations}
+
+
+@pytest.mark.parametrize(
+    ("known", "there"),
+    [((), (ONE,)), ((ONE,), ()), ((ONE,), (replace(ONE, expires_at=NOW),))],
+)
+def test_what_is_not_as_it_should_be_on_either_side_is_missing(known: Any, there: Any) -> None:
+    assert missing([ONE], recorded(*known), held(*there)) == {ONE.names}
+
+
+def test_what_has_a_condition_or_another_end_is_wrong() -> None:
+    ends = replace(ONE, expires_at=NOW)
+    for wrong in (
+        replace(ONE, is_conditional=True),
+        ends,
+        replace(ONE, expires_at=NOW + timedelta(seconds=1)),
+    ):
+        assert missing([ONE], recorded(ONE), held(wrong)) == {ONE.names}
+    assert missing([ends], recorded(ends), held(ends)) == set()
+    assert missing([ends], recorded(ONE), held(ends)) == {ONE.names}
+
+
+def test_what_either_side_has_and_nobody_wants_is_unknown() -> None:
+    assert unknown([], recorded(ONE), {}) == {ONE.names}
+    assert unknown([], {}, held(ONE)) == {ONE.names}
+    assert unknown([ONE], recorded(ONE), held(ONE)) == set()
+    assert not is_governed(("organization:o", "blocked", "user:u"))
+
+
+@pytest.mark.parametrize(
+    ("names", "whose"),
+    [
+        (("organization:a", "scope_donor_read", "api_key:of_b"), "a"),
+        (("fund:of_a", "scope_ledger_read", "api_key:of_b"), "a"),
+        (("api_key:of_b", "organization", "organization:a"), "b"),
+        (("fund:lost", "organization", "organization:a"), "a"),
+        (("fund:lost", "manager", "user:u"), None),
+        (("collector:c", "manager", "user:u"), "p"),
+        (("platform:amply", "support", "user:u"), "p"),
+    ],
+)
+def test_whose_rows_decide(names: Any, whose: str | None) -> None:
+    assert owner(names, {"fund:of_a": "a", "api_key:of_b": "b"}, "p") == whose

@@ -64,10 +64,6 @@ VALUES: Final = {
     ("payouts.payouts", "status"): "pending",
     ("permissions.relationships", "subject"): "user:usr_ours",
 }
-#: Rows that views look for beside those.
-MORE: Final[dict[str, tuple[Case, ...]]] = {
-    "permissions.relationships": (Case("", OURS, {"subject": "api_key:ours"}),),
-}
 
 _LOOSEN: Final = """
     DO $$
@@ -103,7 +99,7 @@ async def seed(superuser: Any, known: list[Relation]) -> None:
             continue
         names = ", ".join(relation.columns)
         values = ", ".join(f"${n}::text::{kind}" for n, kind in enumerate(relation.types, 1))
-        for case in (*cases(relation), *MORE.get(relation.name, ())):
+        for case in cases(relation):
             await superuser.execute(
                 f"INSERT INTO {relation.name} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})"
                 " ON CONFLICT DO NOTHING",
@@ -113,7 +109,7 @@ async def seed(superuser: Any, known: list[Relation]) -> None:
 
 def row(relation: Relation, case: Case) -> dict[str, str | None]:
     """A value for each column, as text."""
-    number = (*cases(relation), *MORE.get(relation.name, ())).index(case)
+    number = cases(relation).index(case)
     found: dict[str, str | None] = {}
     for name, kind in zip(relation.columns, relation.types, strict=True):
         value = VALUES.get((relation.name, name), _dummy(kind, case, number))

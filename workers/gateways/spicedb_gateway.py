@@ -58,16 +58,16 @@ class PermissionsGateway:
 def _update(change: RelationshipChange) -> Any:
     resource_type, _, resource_id = change.resource.partition(":")
     subject_type, _, subject_id = change.subject.partition(":")
-    return RelationshipUpdate(
-        operation=_OPERATIONS[change.operation],
-        relationship=Relationship(
-            resource=ObjectReference(object_type=resource_type, object_id=resource_id),
-            relation=change.relation,
-            subject=SubjectReference(
-                object=ObjectReference(object_type=subject_type, object_id=subject_id)
-            ),
+    relationship = Relationship(
+        resource=ObjectReference(object_type=resource_type, object_id=resource_id),
+        relation=change.relation,
+        subject=SubjectReference(
+            object=ObjectReference(object_type=subject_type, object_id=subject_id)
         ),
     )
+    if change.expires_at is not None:
+        relationship.optional_expires_at.FromDatetime(change.expires_at)
+    return RelationshipUpdate(operation=_OPERATIONS[change.operation], relationship=relationship)
 
 
 async def _answer(call: Awaitable[Any]) -> Any:

@@ -8,9 +8,10 @@ from topics.outbox import AnyConnection
 from workers.permissions.decisions import Outcome
 
 TOUCH: Final = """
-    INSERT INTO permissions.relationships (organization, resource, relation, subject)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-    ON CONFLICT (resource, relation, subject) DO NOTHING
+    INSERT INTO permissions.relationships (organization, resource, relation, subject, expires_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+    ON CONFLICT (resource, relation, subject) DO UPDATE SET expires_at = excluded.expires_at
+    WHERE relationships.expires_at IS DISTINCT FROM excluded.expires_at
 """
 DELETE: Final = """
     DELETE FROM permissions.relationships AS r
@@ -29,7 +30,8 @@ RENEW_SCOPE: Final = """
 """
 RENEW: Final = "UPDATE permissions.tokens SET zed_token = $1, written_at = now()"
 ALL: Final = """
-    SELECT resource, relation, subject FROM permissions.relationships
+    SELECT resource, relation, subject, expires_at FROM permissions.relationships
+    WHERE expires_at IS NULL OR expires_at > now()
     ORDER BY resource, relation, subject
 """
 
@@ -43,6 +45,7 @@ async def keep(connection: AnyConnection, outcome: Outcome) -> None:
             [change.resource for _, change in outcome.touched],
             [change.relation for _, change in outcome.touched],
             [change.subject for _, change in outcome.touched],
+            [change.expires_at for _, change in outcome.touched],
         )
     if outcome.deleted:
         await connection.execute(
@@ -58,7 +61,7 @@ async def keep(connection: AnyConnection, outcome: Outcome) -> None:
 async def all_relationships(
     connection: AnyConnection, batch_size: int
 ) -> AsyncIterator[list[RelationshipChange]]:
-    """Every relationship as a change that touches it, in batches; within a transaction."""
+    """Every one that has not ended, as a change that touches it, in batches; in a transaction."""
     cursor = await connection.cursor(ALL)
     while rows := await cursor.fetch(batch_size):
         yield [RelationshipChange(operation="touch", **row) for row in rows]

@@ -242,7 +242,7 @@ IMPERSONAL: Final = frozenset(
         *("payouts.attempts", "payouts.foreign_movements", "payouts.ignored_events"),
         *("payouts.items", "payouts.movements", "payouts.payouts", "payouts.schedules"),
         *("payouts.states", "payouts.turns"),
-        "permissions.tokens",
+        *("permissions.relationships", "permissions.tokens"),
         "public.migrations",
         *("reconciliation.days", "reconciliation.differences", "reconciliation.requests"),
         *("reconciliation.runs", "reconciliation.stuck", "reconciliation.sums"),

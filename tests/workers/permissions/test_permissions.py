@@ -1,6 +1,7 @@
 """Relationships brought to a real SpiceDB, kept, and brought again."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from grpcutil import insecure_bearer_token_credentials
 from contracts.message import Envelope
 from contracts.permissions import PermissionsRequested, RelationshipChange
 from deploy.embedded import Addresses
+from edge.spicedb import NEWEST, SpiceDB
 from tests.workers.bench import Bench, message, new
 from topics.registry import PERMISSIONS_REQUESTED
 from workers.gateways.spicedb_gateway import PermissionsGateway, open_spicedb
 from workers.permissions import decisions
 from workers.permissions.decisions import Applied
+from workers.permissions.store import all_relationships
 from workers.permissions.worker import WORKER, fill_again
 
 # The platform's own schema: other tests of the session use the same SpiceDB.
@@ -128,6 +131,61 @@ async def test_what_spicedb_forgot_is_brought_again(
     assert newer not in {before, token}
     for user in users:
         assert await may(engines, organization, user, newer)
+
+
+def auditor(organization: str, user: str, expires_at: datetime | None) -> RelationshipChange:
+    return change("touch", organization, user).model_copy(
+        update={"relation": "auditor", "expires_at": expires_at}
+    )
+
+
+async def ends(engines: Addresses, organization: str) -> dict[str, datetime | None]:
+    """The end of each relationship that SpiceDB holds of an organization, by subject."""
+    spicedb = SpiceDB(engines.spicedb_endpoint, engines.spicedb_token)
+    held = spicedb.relations("organization", organization, NEWEST)
+    return {one.subject: one.expires_at async for one in held}
+
+
+async def test_a_role_that_ends_is_kept_with_its_end_and_goes_without_naming_it(
+    bench: Bench, engines: Addresses, spicedb: PermissionsGateway
+) -> None:
+    organization, now = new("org"), datetime.now(UTC)
+    later = now + timedelta(days=1, microseconds=7)
+    for end in (later, None, later + timedelta(days=1)):
+        await bench.settle(WORKER, spicedb, [asked(organization, auditor(organization, "a", end))])
+        rows = await bench.fetch(
+            "SELECT expires_at FROM permissions.relationships WHERE organization = $1", organization
+        )
+        assert [row["expires_at"] for row in rows] == [end]
+        assert await ends(engines, organization) == {"user:a": end}
+    gone = auditor(organization, "a", None).model_copy(update={"operation": "delete"})
+    await bench.settle(WORKER, spicedb, [asked(organization, gone)])
+    assert await ends(engines, organization) == {}
+    assert await held(bench, organization) == []
+
+
+async def test_a_role_that_is_over_is_nothing_and_is_not_brought_again(
+    bench: Bench, engines: Addresses, spicedb: PermissionsGateway
+) -> None:
+    organization, now = new("org"), datetime.now(UTC)
+    over, lasts = now - timedelta(seconds=1), now + timedelta(days=1)
+    told = [auditor(organization, "past", over), auditor(organization, "lasts", lasts)]
+    await bench.settle(WORKER, spicedb, [asked(organization, one) for one in told])
+    assert await ends(engines, organization) == {"user:lasts": lasts}
+    assert await bench.set_aside(WORKER) == []
+    await bench.fetch(
+        "UPDATE permissions.relationships SET expires_at = $2 WHERE organization = $1",
+        *(organization, over),
+    )
+    connection = await asyncpg.connect(bench.role_dsn("permissions"))
+    try:
+        async with connection.transaction():
+            brought = [
+                one.subject async for batch in all_relationships(connection, 500) for one in batch
+            ]
+    finally:
+        await connection.close()
+    assert not {"user:past", "user:lasts"} & set(brought)
 
 
 async def test_relation_that_the_schema_lacks_waits_for_the_schema(
