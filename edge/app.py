@@ -39,6 +39,7 @@ from edge.operations import OPERATIONS
 from edge.organizations.relationships import SCOPES
 from edge.own_word import OwnWord
 from edge.payouts.service import PayoutBooks
+from edge.people.own import OwnRights
 from edge.people.service import Persons
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
@@ -209,7 +210,9 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
     cookies = Cookies(settings.url)
     persons = Persons(database, settings.master_key)
     if settings.provider is None:
-        return _SignIn(Nobody(), AuthenticationRoutes(None, persons, cookies), [])
+        return _SignIn(
+            Nobody(), AuthenticationRoutes(None, OwnRights(database, persons), cookies), []
+        )
     # Codes are brought by anybody: they never wait in front of the keys.
     issuer = settings.provider.issuer
     of_keys, of_codes = Http(issuer), Http(issuer)
@@ -228,7 +231,9 @@ def _sign_in(settings: Settings, database: Database) -> _SignIn:
         step_up_age_max=STEP_UP_AGE_MAX,
     )
     return _SignIn(
-        people, AuthenticationRoutes(sessions, persons, cookies), [of_keys, of_codes, provider]
+        people,
+        AuthenticationRoutes(sessions, OwnRights(database, persons), cookies),
+        [of_keys, of_codes, provider],
     )
 
 

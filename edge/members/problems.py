@@ -41,6 +41,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "last_owner": ProblemKind(
         409, "Nobody else has this role", "Give it to somebody else before, then try again."
     ),
+    "person_needed": ProblemKind(
+        409,
+        "Others would be left with nobody",
+        "Make somebody else an owner of these organizations, or close or withdraw them; close these"
+        " collectors. Then try again.",
+    ),
     "key_revoked": ProblemKind(409, "The key is revoked", "Make another one."),
     "invitation_over": ProblemKind(
         410, "The invitation is over", "Ask for another one, and use it within seven days."

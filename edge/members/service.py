@@ -173,6 +173,15 @@ def _shown(row: Record) -> Shown:
     return Shown(decisions.member(row), row["version"])
 
 
+async def expel(
+    connection: AnyConnection, organization: str, person: str, by: str, now: datetime
+) -> None:
+    """Let a member be none, whoever is left; the organization's row is locked by the caller."""
+    row = await _member(connection, organization, person)
+    await store.remove(connection, organization, person, by, now)
+    await _tell(connection, row, row["role"], None, now)
+
+
 async def seat(
     connection: AnyConnection,
     organization: str,

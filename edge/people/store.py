@@ -18,7 +18,6 @@ ADD: Final = """
     ON CONFLICT (identity_hash) DO NOTHING
 """
 DESCRIBE: Final = "UPDATE edge.people SET profile = $2, email_hash = $3 WHERE id = $1"
-FORGET: Final = "SELECT edge.forget_person($1)"
 
 
 async def set_scope(connection: AnyConnection, person: str) -> None:
@@ -55,9 +54,3 @@ async def describe(
 ) -> None:
     """Keep what the provider says now of the person."""
     await connection.execute(DESCRIBE, person, profile, email_hash)
-
-
-async def forget(connection: AnyConnection, person: str) -> bool:
-    """Destroy what is known of a person, with their sessions; False when nobody was there."""
-    done: bool = await connection.fetchval(FORGET, person)
-    return done

@@ -1,6 +1,7 @@
 """`/v1/auth/...` and `/v1/me/...`: people sign in, see their sessions, and leave."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -8,8 +9,7 @@ from aiohttp import web
 from edge.caller import caller_of
 from edge.errors import ProblemError
 from edge.http import json_response, refuse_query
-from edge.people.models import Profile
-from edge.people.service import Persons
+from edge.people.own import OwnRights
 from edge.sessions.cookies import Cookies
 from edge.sessions.decisions import RETURN_DEFAULT, is_local_path
 from edge.sessions.models import StoredSession
@@ -24,9 +24,9 @@ _OWN: Final = {"Cache-Control": "no-store", "Vary": "Authorization, Cookie"}
 class AuthenticationRoutes:
     """Handlers. Without a provider of identities nobody signs in, so `sessions` is None."""
 
-    def __init__(self, sessions: Sessions | None, persons: Persons, cookies: Cookies) -> None:
+    def __init__(self, sessions: Sessions | None, own: OwnRights, cookies: Cookies) -> None:
         self._given = sessions
-        self._persons = persons
+        self._own = own
         self._cookies = cookies
 
     def table(self) -> tuple[Row, ...]:
@@ -36,6 +36,7 @@ class AuthenticationRoutes:
             ("GET", "/v1/auth/callback", self.callback),
             ("POST", "/v1/auth/logout", self.logout),
             ("GET", "/v1/me", self.me),
+            ("DELETE", "/v1/me", self.forget),
             ("GET", "/v1/me/sessions", self.list),
             ("DELETE", "/v1/me/sessions", self.revoke_all),
             ("DELETE", "/v1/me/sessions/{session}", self.revoke),
@@ -81,22 +82,19 @@ class AuthenticationRoutes:
         return response
 
     async def me(self, request: web.Request) -> web.Response:
-        """The person who asks."""
+        """The person who asks, and all that is kept of them."""
         refuse_query(request)
-        caller = caller_of(request)
-        person = await self._persons.find(caller.id)
-        profile = self._persons.profile(person) if person is not None else Profile()
-        at = caller.authenticated_at
-        shown = {
-            "id": caller.id,
-            "object": "person",
-            "name": profile.name,
-            "email": profile.email,
-            "session": caller.session,
-            "authenticated_at": spell_time(at) if at is not None else None,
-            "is_strong": caller.is_strong,
-        }
-        return json_response(shown, headers=_OWN)
+        shown = await self._own.shown(caller_of(request))
+        sessions = [] if self._given is None else (await self._listed(request))["data"]
+        return json_response(spelled({**shown, "sessions": sessions}), headers=_OWN)
+
+    async def forget(self, request: web.Request) -> web.Response:
+        """202: the person is forgotten within seconds, and signed in nowhere from now on."""
+        refuse_query(request)
+        value = await self._own.forget(caller_of(request))
+        response = json_response(value, status=202, headers=_OWN)
+        self._cookies.drop_session(response)
+        return response
 
     async def list(self, request: web.Request) -> web.Response:
         """The person's sessions."""
@@ -134,6 +132,15 @@ class AuthenticationRoutes:
         if self._given is None:
             raise ProblemError("sign_in_not_offered")
         return self._given
+
+
+def spelled(value: Any) -> Any:
+    """The value with its times as the API spells them."""
+    if isinstance(value, datetime):
+        return spell_time(value)
+    if isinstance(value, dict):
+        return {name: spelled(one) for name, one in value.items()}
+    return [spelled(one) for one in value] if isinstance(value, list) else value
 
 
 def _shown(session: StoredSession, agent: str | None, current: str | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from contracts.message import OrganizationId
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
@@ -59,10 +61,57 @@ class SessionList(BaseModel):
     data: list[Session]
 
 
-class Me(BaseModel):
-    """Who asks. `name` and `email` are what the provider said last; the address is verified.
+class Membership(BaseModel):
+    """What the person is or was in an organization; `removed_at`: no more."""
 
-    `session` is null for an access token.
+    organization: OrganizationId
+    slug: str
+    status: str
+    role: str
+    expires_at: str | None
+    removed_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class ManagedCollector(BaseModel):
+    """A collector that the person manages."""
+
+    id: str
+    name: str
+    kind: str
+    website: str | None
+    status: str
+    created_at: str
+
+
+class Application(BaseModel):
+    """An organization that the person applied for."""
+
+    id: OrganizationId
+    slug: str
+    status: str
+    created_at: str
+
+
+class PersonErasure(BaseModel):
+    """The person asked to be forgotten: `done` once no name and no address is left."""
+
+    object: Literal["erasure"]
+    id: str
+    person: str
+    status: Literal["requested", "done"]
+    basis: str
+    requested_at: str
+    done_at: str | None
+
+
+class Me(BaseModel):
+    """Who asks, and all that is kept of them. `name` and `email` are what the provider said last.
+
+    The address is verified; `session` is null for an access token. What the person did is in the
+    audit logs of organizations, by this id alone, and leaves with the erasure what tells from
+    where. Gifts are kept with the organizations that got them (`.../donors/{donor}/data`).
     """
 
     id: str
@@ -72,6 +121,13 @@ class Me(BaseModel):
     session: str | None
     authenticated_at: str | None
     is_strong: bool
+    created_at: str | None
+    memberships: list[Membership]
+    collectors: list[ManagedCollector]
+    applications: list[Application]
+    staff_role: str | None
+    sessions: list[Session]
+    erasure: PersonErasure | None
 
 
 class SignedOut(BaseModel):

@@ -4,7 +4,7 @@ from typing import Final
 
 from edge.access import PUBLIC, Access
 from edge.operation import ALWAYS, Operation, choice, parameter
-from edge.sessions.models import Me, Session, SessionList, SignedOut
+from edge.sessions.models import Me, PersonErasure, Session, SessionList, SignedOut
 
 #: Only people have it: API keys are nobody.
 SCOPE: Final = "me"
@@ -64,11 +64,21 @@ SESSIONS: Final = (
         method="get",
         path="/v1/me",
         identifier="showMe",
-        summary="Who asks.",
+        summary="Who asks, and all that is kept of them.",
         status=200,
         answer=Me,
         access=_OWN,
         problems=("query_not_accepted",),
+    ),
+    Operation(
+        method="delete",
+        path="/v1/me",
+        identifier="eraseMe",
+        summary="Be forgotten: name and address, sessions, every role. It cannot be undone.",
+        status=202,
+        answer=PersonErasure,
+        access=Access(scope=SCOPE, on="caller", needs_step_up=True),
+        problems=("person_needed", "last_owner", "query_not_accepted"),
     ),
     Operation(
         method="get",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.making import name
-from workers.retention.journal import Erasure, Journal, JournalError
+from workers.retention.journal import Erasure, Journal, JournalError, PersonErasure
 
 MOMENT = datetime(2027, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -76,3 +76,15 @@ def test_a_damaged_line_is_named_and_nothing_is_passed_over(tmp_path: Path, line
     journal.path.write_bytes(erasure(0).line() + line + b"\n" + erasure(2).line())
     with pytest.raises(JournalError, match="line 2 of"):
         journal.read()
+
+
+def test_people_and_donors_have_lines_of_their_own(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "erasures.journal")
+    person = PersonErasure(name("usr", 1), "gdpr-17", MOMENT)
+    for one in (erasure(1), person, erasure(2)):
+        journal.add(one)
+    assert journal.read() == [erasure(1), erasure(2)]
+    assert journal.read_people() == [person]
+    journal.path.write_bytes(person.line().replace(b"usr_", b"prof_"))
+    with pytest.raises(JournalError):
+        journal.read_people()

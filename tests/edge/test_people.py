@@ -121,8 +121,8 @@ async def test_a_forgotten_person_leaves_an_id_and_nothing_else(
 ) -> None:
     person = await persons.known(ISSUER, "forgotten")
     await persons.describe(person, Profile("Ada", "ada@example.org"))
-    async with stand.edge_connection() as connection:
-        assert await store.forget(connection, person.id) is True
-        assert await store.forget(connection, person.id) is False
+    for was_known in (True, False):
+        [row] = await stand.fetch("SELECT edge.forget_person($1) AS done", person.id)
+        assert row["done"] is was_known
     assert await persons.find(person.id) is None
     assert (await persons.known(ISSUER, "forgotten")).id != person.id

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from ledger.audit import Deed
+from ledger.audit import PLATFORM, Deed
 from ledger.store import audit
 from ledger.store import erasure as ledger
 from topics.failpoints import reach
 from workers.retention import store_donors as donors
-from workers.retention.journal import Erasure, Journal
+from workers.retention import store_people as people
+from workers.retention.journal import Erasure, Journal, PersonErasure
 
 BASIS_DEFAULT: Final = "gdpr-17"
 _BASIS: Final = re.compile(r"[a-z0-9-]{1,40}")
@@ -83,20 +84,42 @@ async def erase(
     return erased
 
 
+async def erase_person(
+    connection: Any,
+    journal: Journal,
+    person: str,
+    *,
+    basis: str = BASIS_DEFAULT,
+    actor: Actor = OPERATOR,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> bool:
+    """Forget somebody who signs in (`usr_…`); False when nobody was there, any more perhaps."""
+    erasure = PersonErasure(person, basis, now())
+    async with connection.transaction():
+        journal.add(erasure)
+        reach("erasure.journaled")
+        was_known = await people.forget(connection, person)
+        if was_known:
+            await audit.add(connection, [_deed_of_person(erasure, actor)])
+    return was_known
+
+
 async def apply_journal(connection: Any, journal: Journal) -> int:
     """Forget again whom the journal names and this database remembers; how many there were.
 
     Before anything serves a database that was restored. JournalError when the journal is damaged.
     """
+    count = 0
+    for gone in journal.read_people():
+        count += await people.forget(connection, gone.person)
     erasures = journal.read()
     if not erasures:
-        return 0
+        return count
     forgotten = await ledger.forgotten(connection)
     async with connection.transaction():
         await donors.set_scope(connection, sorted({one.organization for one in erasures}))
         # Both are asked, in case only some of the tables were restored.
         forgotten -= await donors.known(connection, [one.profile for one in erasures])
-    count = 0
     for erasure in erasures:
         if (erasure.organization, erasure.profile) not in forgotten:
             async with connection.transaction():
@@ -123,14 +146,22 @@ async def _forget(connection: Any, erasure: Erasure, actor: Actor = OPERATOR) ->
 
 
 def _deed(erasure: Erasure, actor: Actor) -> Deed:
+    return _noted(erasure.organization, "eraseDonor", erasure.profile, actor)
+
+
+def _deed_of_person(erasure: PersonErasure, actor: Actor) -> Deed:
+    return _noted(PLATFORM, "erasePerson", erasure.person, actor)
+
+
+def _noted(organization: str, action: str, resource: str, actor: Actor) -> Deed:
     nothing = dict.fromkeys(("credential", "request", "code", "before", "after", "client"))
     return Deed(
-        organization=erasure.organization,
+        organization=organization,
         occurred_at=datetime.now(UTC),
         actor_kind=actor.kind,
         actor=actor.id,
-        action="eraseDonor",
-        resource=erasure.profile,
+        action=action,
+        resource=resource,
         outcome="done",
         times=1,
         **nothing,

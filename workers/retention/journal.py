@@ -17,6 +17,8 @@ from typing import Final
 
 from contracts.identifiers import parse_type_id
 
+_PREFIXES: Final = {"organization": "org", "person": "usr", "profile": "prof"}
+_FIELDS_OF_PERSON: Final = {"basis", "forgotten_at", "person"}
 _FIELDS: Final = {"basis", "forgotten_at", "organization", "profile"}
 
 
@@ -45,13 +47,28 @@ class Erasure:
         return json.dumps(fields).encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class PersonErasure:
+    """Somebody who signed in (`usr_…`) and is forgotten, why, and when."""
+
+    person: str
+    basis: str
+    forgotten_at: datetime
+
+    def line(self) -> bytes:
+        """The journal's line, as that of a donor."""
+        moment = self.forgotten_at.astimezone(UTC).isoformat()
+        fields = {"basis": self.basis, "forgotten_at": moment, "person": self.person}
+        return json.dumps(fields).encode() + b"\n"
+
+
 class Journal:
     """A file of erasures; it need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, erasure: Erasure) -> None:
+    def add(self, erasure: Erasure | PersonErasure) -> None:
         """Append a line and return when it is on disk, with the folder that names the file."""
         with self._locked() as descriptor:
             # A line without its end was being written when its machine died: that erasure was not
@@ -67,7 +84,14 @@ class Journal:
             os.close(folder)
 
     def read(self) -> list[Erasure]:
-        """Every erasure, oldest first; JournalError when a whole line is not one."""
+        """Every erasure of a donor, oldest first; JournalError when a whole line is not one."""
+        return [one for one in self._all() if isinstance(one, Erasure)]
+
+    def read_people(self) -> list[PersonErasure]:
+        """Every erasure of a person, oldest first; JournalError when a whole line is not one."""
+        return [one for one in self._all() if isinstance(one, PersonErasure)]
+
+    def _all(self) -> list[Erasure | PersonErasure]:
         if not self.path.exists():
             return []
         *lines, _torn = self.path.read_bytes().split(b"\n")
@@ -84,16 +108,20 @@ class Journal:
             os.close(descriptor)
 
 
-def _parse(line: bytes, path: Path, number: int) -> Erasure:
+def _parse(line: bytes, path: Path, number: int) -> Erasure | PersonErasure:
     try:
         fields = json.loads(line)
-        if fields.keys() != _FIELDS or not isinstance(fields["basis"], str):
+        is_person = fields.keys() == _FIELDS_OF_PERSON
+        if not (is_person or fields.keys() == _FIELDS) or not isinstance(fields["basis"], str):
             raise ValueError("other fields")
-        parse_type_id("org", fields["organization"])
-        parse_type_id("prof", fields["profile"])
+        for name, prefix in _PREFIXES.items():
+            if name in fields:
+                parse_type_id(prefix, fields[name])
         moment = datetime.fromisoformat(fields["forgotten_at"])
         if moment.tzinfo is None:
             raise ValueError("a time without offset")
     except (ValueError, TypeError, AttributeError) as error:
         raise JournalError(f"line {number} of {path} is no erasure: restore the file") from error
+    if is_person:
+        return PersonErasure(fields["person"], fields["basis"], moment)
     return Erasure(fields["organization"], fields["profile"], fields["basis"], moment)

@@ -14,8 +14,8 @@ import asyncpg
 import structlog
 from prometheus_client import Counter, Gauge
 
-from workers.retention import store
-from workers.retention.erasing import Actor, ErasureError, erase
+from workers.retention import store, store_people
+from workers.retention.erasing import Actor, ErasureError, erase, erase_person
 from workers.retention.journal import Journal, JournalError
 from workers.retention.table import OWN, WITHOUT_GIFTS
 from workers.runtime.calls import wait
@@ -115,6 +115,14 @@ class Retention:
                     _log.warning("nobody_to_forget", request=request.id, reason=str(error))
                 await store.forgotten(connection, request.id)
                 _erased.labels("asked").inc()
+                count += 1
+        while people := await store_people.to_forget(connection, REQUESTS_MAX):
+            for one in people:
+                await erase_person(
+                    connection, self._journal, one.person, basis=one.basis, actor=SELF
+                )
+                await store_people.forgotten(connection, one.id)
+                _erased.labels("person").inc()
                 count += 1
         return count
 

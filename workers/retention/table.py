@@ -100,7 +100,16 @@ PERSONAL: Final = (
         "who signs in: name and address, encrypted under the person's key",
         FOR_EVER,
         "members and staff, until they ask to be forgotten; the id stays for what names it",
-        "edge (edge.forget_person)",
+        "erasure (edge.forget_person)",
+    ),
+    Rule(
+        "edge.person_erasures",
+        "that a person was to be forgotten: random ids",
+        3 * _YEAR,
+        "so that it can be shown that the request was met",
+        "retention",
+        since="done_at",
+        condition="done_at IS NOT NULL",
     ),
     Rule(
         "edge.sessions",
