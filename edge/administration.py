@@ -10,6 +10,7 @@ from edge.members.invitations import Invitations
 from edge.members.service import Members
 from edge.members.staff import Staff
 from edge.organizations.applications import Applications
+from edge.people.service import Persons
 from edge.routes.administration import Administration
 from edge.routes.collectors import CollectorRoutes
 from edge.routes.keys import KeyRoutes
@@ -31,7 +32,7 @@ def build(
     return Administration(
         organizations=OrganizationRoutes(applications, directory, fingerprint_key),
         members=MemberRoutes(
-            Members(database, authorization),
+            Members(database, authorization, Persons(database, key)),
             Invitations(database, authorization, key),
             Staff(database),
             fingerprint_key,

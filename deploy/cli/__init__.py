@@ -12,6 +12,7 @@ from deploy.cli.erasing import erase
 from deploy.cli.exports import export
 from deploy.cli.keys import rotate_key
 from deploy.cli.ledger import balances, check, rebuild
+from deploy.cli.limits import limits
 from deploy.cli.operations import dead_letters, replay, status
 from deploy.cli.organizations import open_fund, platform_fee
 from deploy.cli.payouts import payouts
@@ -54,6 +55,7 @@ ledger.command("check")(check)
 ledger.command("rebuild")(rebuild)
 app.add_typer(ledger, name="ledger")
 app.add_typer(clock, name="clock")
+app.add_typer(limits, name="limits")
 app.add_typer(audit, name="audit")
 app.add_typer(donors, name="donor")
 app.add_typer(payouts, name="payouts")

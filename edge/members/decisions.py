@@ -7,6 +7,7 @@ from typing import Any, Final
 from edge.errors import ProblemError
 from edge.listing import Columns
 from edge.members.models import Role
+from edge.people.models import Profile
 from edge.times import spell_time
 
 #: Owner > admin > finance > content > viewer; auditor and board stand outside the chain, and give
@@ -77,6 +78,12 @@ def member(row: Columns) -> dict[str, Any]:
         "created_at": spell_time(row["created_at"]),
         "updated_at": spell_time(row["updated_at"]),
     }
+
+
+def named(row: Columns, profile: Profile | None) -> dict[str, Any]:
+    """A member with what their provider says of them; None: not known, or not to be seen."""
+    known = profile or Profile()
+    return {**member(row), "name": known.name, "email": known.email}
 
 
 def staff(row: Columns) -> dict[str, Any]:

@@ -152,7 +152,7 @@ class Invitations:
                 announce(organization, "member.added", person, shown, now),
             ]
             await outbox.queue(connection, told)
-            return shown, member["version"]
+            return decisions.named(member, None), member["version"]
 
     def _hash(self, token: str) -> bytes:
         return hmac.digest(self._token_key, token.encode(), hashlib.sha256)

@@ -67,11 +67,17 @@ class Acceptance(BaseModel):
 
 
 class Member(BaseModel):
-    """A person's one role in an organization. `id` is the person's."""
+    """A person's one role in an organization. `id` is the person's.
+
+    `name` and `email` are what their provider says: for those who may manage members, when they
+    look; null for all others, and in answers to changes.
+    """
 
     id: str
     object: Literal["member"]
     organization: OrganizationId
+    name: str | None
+    email: str | None
     role: Role
     expires_at: str | None
     created_at: str

@@ -18,6 +18,7 @@ from edge.members import decisions, store
 from edge.members.models import MemberSettings, Role
 from edge.organizations import messages, relationships, store_profiles
 from edge.organizations.relationships import MemberRow
+from edge.people.service import Persons
 from edge.resources import Change, Precondition
 from edge.spicedb import Relation
 from edge.times import spell_time
@@ -39,12 +40,15 @@ class Shown:
 class Members:
     """Roles of persons in organizations; whoever asks has `manage_members` there."""
 
-    def __init__(self, database: Database, authorization: Authorization) -> None:
+    def __init__(self, database: Database, authorization: Authorization, persons: Persons) -> None:
         self._database = database
         self._authorization = authorization
+        self._persons = persons
 
-    async def page(self, organization: str, page: Page) -> dict[str, Any]:
-        """A page of members, oldest first."""
+    async def page(self, caller: Caller, page: Page) -> dict[str, Any]:
+        """A page of members, oldest first; with their names for those who may manage them."""
+        organization = caller.organization
+        may_see = await self._may_see_names(caller)
         async with self._database.transaction([organization]) as connection:
             rows = await store.members(
                 connection,
@@ -53,12 +57,21 @@ class Members:
                 page.after_or_nulls,
                 page.rows_max,
             )
-        return page.of(rows, decisions.member)
+        names = await self._persons.profiles([row["id"] for row in rows]) if may_see else {}
+        if names:
+            audit.personal_read(organization)
+        return page.of(rows, lambda row: decisions.named(row, names.get(row["id"])))
 
-    async def show(self, organization: str, person: str) -> Shown:
-        """A member; ProblemError 404."""
+    async def show(self, caller: Caller, person: str) -> Shown:
+        """A member, with the name for those who may manage them; ProblemError 404."""
+        organization = caller.organization
+        may_see = await self._may_see_names(caller)
         async with self._database.transaction([organization]) as connection:
-            return _shown(await _member(connection, organization, person))
+            row = await _member(connection, organization, person)
+        names = await self._persons.profiles([person]) if may_see else {}
+        if names:
+            audit.personal_read(person)
+        return Shown(decisions.named(row, names.get(person)), row["version"])
 
     async def change(self, caller: Caller, person: str, change: Change) -> Shown:
         """The member in another role; ProblemError 403 above the own rank, 409, 412, 422."""
@@ -104,6 +117,10 @@ class Members:
             await _require_owner_left(connection, organization, row["role"], None)
             await store.remove(connection, organization, person, caller.id, now)
             await _tell(connection, row, row["role"], None, now)
+
+    async def _may_see_names(self, caller: Caller) -> bool:
+        question = Question(f"organization:{caller.organization}", "manage_members", caller.subject)
+        return await self._authorization.is_allowed(question, is_fresh=True)
 
     async def _as_owner(self, caller: Caller) -> bool:
         question = Question(f"organization:{caller.organization}", _AS_OWNER, caller.subject)
@@ -170,7 +187,7 @@ def _settings(row: Record) -> MemberSettings:
 
 
 def _shown(row: Record) -> Shown:
-    return Shown(decisions.member(row), row["version"])
+    return Shown(decisions.named(row, None), row["version"])
 
 
 async def expel(

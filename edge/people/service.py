@@ -6,6 +6,7 @@ subjects or addresses. Name and address are encrypted under a key per person (`l
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -66,6 +67,12 @@ class Persons:
         """The person `usr_…`; None when there is none, or was."""
         async with self._database.connection() as connection:
             return await store.by_id(connection, person)
+
+    async def profiles(self, people: Sequence[str]) -> dict[str, Profile]:
+        """What is known of those of these people whom we still know."""
+        async with self._database.connection() as connection:
+            found = await store.by_ids(connection, people)
+        return {person.id: self.profile(person) for person in found}
 
     def profile(self, person: Person) -> Profile:
         """What is known of them."""

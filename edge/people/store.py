@@ -1,5 +1,6 @@
 """People as rows. What is written is of the person that `set_scope` named."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from edge.people.models import Person
@@ -9,6 +10,7 @@ SET_SCOPE: Final = "SELECT set_config('app.person', $1, true)"
 _PERSON: Final = "SELECT id, wrapped_key, profile FROM edge.people WHERE forgotten_at IS NULL AND "
 BY_IDENTITY: Final = _PERSON + "identity_hash = $1"
 BY_ID: Final = _PERSON + "id = $1"
+BY_IDS: Final = _PERSON + "id = ANY ($1::text[])"
 BY_EMAIL: Final = """
     SELECT id FROM edge.people WHERE email_hash = $1 AND forgotten_at IS NULL
     ORDER BY created_at, id
@@ -35,6 +37,11 @@ async def by_id(connection: AnyConnection, person: str) -> Person | None:
     """The person `usr_…`; None when there is none, or was."""
     row = await connection.fetchrow(BY_ID, person)
     return Person(**row) if row is not None else None
+
+
+async def by_ids(connection: AnyConnection, people: Sequence[str]) -> list[Person]:
+    """Those of these people that there are."""
+    return [Person(**row) for row in await connection.fetch(BY_IDS, list(people))]
 
 
 async def by_email(connection: AnyConnection, email_hash: bytes) -> list[str]:

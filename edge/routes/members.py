@@ -43,12 +43,12 @@ class MemberRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """A page of members."""
         page = read_page(request, {"role": set(RANKS)})
-        return json_response(await self._members.page(request[ORGANIZATION].id, page), headers=OWN)
+        return json_response(await self._members.page(caller_of(request), page), headers=OWN)
 
     async def show(self, request: web.Request) -> web.Response:
         """One member."""
         refuse_query(request)
-        one = await self._members.show(request[ORGANIZATION].id, _person_in(request))
+        one = await self._members.show(caller_of(request), _person_in(request))
         return shown(request, one.resource, one.version)
 
     async def change(self, request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -12,7 +13,7 @@ from edge.errors import ProblemError
 from edge.members import decisions
 from edge.members.models import Role
 from tests.edge.crowd import Crowd, Person
-from tests.edge.stand import Answer, Stand
+from tests.edge.stand import Answer, Stand, until
 
 ROLES = get_args(Role)
 #: By the rank of whoever gives: the roles that they may give and take.
@@ -229,3 +230,52 @@ async def test_staff_roles_are_given_by_superusers_and_taken_at_once(crowd: Crow
             await boss.ask("DELETE", f"/v1/staff/members/{other}")
     alone = await boss.ask("DELETE", f"/v1/staff/members/{boss.id}")
     assert (alone.status, alone.code) == (409, "last_owner")
+
+
+async def test_names_are_for_those_who_manage_members_and_leave_a_trace(crowd: Crowd) -> None:
+    organization = (await crowd.stand.register()).id
+    grace, nobody = (
+        await crowd.person("grace@example.org"),
+        await crowd.member(organization, "board"),
+    )
+    await crowd.seat(organization, grace, "viewer")
+    readers = {
+        role: await crowd.member(organization, role) for role in ("owner", "admin", "finance")
+    }
+    readers |= {role: await crowd.staff(role) for role in ("support", "superuser")}
+    named = {"owner", "admin", "superuser"}
+    for role, reader in readers.items():
+        listed = await reader.ask("GET", path(organization, "members"))
+        one = await reader.ask("GET", path(organization, "members", grace.id))
+        wanted = ("Ada", "grace@example.org") if role in named else (None, None)
+        assert (one.json["name"], one.json["email"]) == wanted, role
+        by_id = {row["id"]: (row["name"], row["email"]) for row in listed.json["data"]}
+        assert (by_id[grace.id], by_id[nobody.id]) == (wanted, (None, None)), role
+    owner = readers["owner"]
+    key = await crowd.stand.register()
+    assert (await crowd.edge.get(path(organization, "members"), key.key.secret)).status != 200
+    changed = await owner.ask(
+        "PATCH", path(organization, "members", grace.id), {"role": "content"}, If_Match="*"
+    )
+    assert (changed.json["name"], changed.json["email"]) == (None, None)
+    assert "example.org" not in str(
+        await crowd.stand.messages(organization, "resources.changed.v1")
+    )
+
+    async def traces() -> list[tuple[str, str]]:
+        rows = await crowd.stand.fetch(
+            "SELECT actor, resource FROM audit.pending WHERE organization = $1"
+            " AND outcome = 'read' AND action IN ('listMembers', 'showMember')"
+            " AND resource IS NOT NULL",
+            organization,
+        )
+        return [(row["actor"], row["resource"]) for row in rows]
+
+    wanted_traces = sorted(
+        (readers[role].id, resource) for role in named for resource in (organization, grace.id)
+    )
+    await until(lambda: _has(traces, wanted_traces), "the reads are noted")
+
+
+async def _has(traces: Callable[[], Awaitable[list[tuple[str, str]]]], wanted: object) -> bool:
+    return sorted(await traces()) == wanted
