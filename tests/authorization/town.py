@@ -27,6 +27,7 @@ from edge.organizations.applications import Applications
 from edge.organizations.models import OrganizationApplication
 from edge.organizations.relationships import ROLES, SCOPES, STAFF_ROLES
 from edge.organizations.service import open_fund, register_organization
+from edge.people.service import Persons
 from edge.reconciler.decisions import KINDS
 from edge.reconciler.service import Outcome, reconcile
 from edge.resources import Command, Precondition
@@ -95,7 +96,8 @@ class Town:
         self.spicedb = SpiceDB(lab.address, lab.token)
         self.database = database
         self.chance = chance
-        self.members = Members(database, everything)
+        persons = Persons(database, stand.settings.master_key)
+        self.members = Members(database, everything, persons)
         self.collectors = Collectors(database, everything)
         self.keys = Keys(database, stand.settings.master_key, "test")
         self.applications = Applications(database, ORIGIN)
