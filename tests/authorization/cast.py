@@ -28,6 +28,7 @@ from edge.organizations.relationships import (
     Row,
 )
 from edge.organizations.service import Registered, create_api_key
+from edge.spicedb import Question, SpiceDB
 from tests.authorization.lab import Lab
 from tests.edge.stand import Served, Stand, gift, until
 from tests.edge.test_reading import project
@@ -161,7 +162,20 @@ async def gather(stand: Stand, edge: Served) -> Cast:
         for place in places.values():
             await _give(stand, edge, place)
         await session.touch(frozen)
+    await _seen(stand, places["suspended"])
     return cast
+
+
+async def _seen(stand: Stand, suspended: Place) -> None:
+    """Wait until answers of any age know the suspension: no worker keeps its ZedToken here."""
+    spicedb = SpiceDB(stand.settings.spicedb, stand.settings.spicedb_token)
+    _, key = suspended.keys["key"]
+    question = Question(f"organization:{suspended.id}", "create_donation_by_api", f"api_key:{key}")
+
+    async def is_refused() -> bool:
+        return not await spicedb.ask(question)
+
+    await until(is_refused, "the suspension is seen", timeout_s=60)
 
 
 async def _give(stand: Stand, edge: Served, place: Place) -> None:

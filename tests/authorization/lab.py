@@ -4,10 +4,10 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from authzed.api.v1 import (
@@ -33,6 +33,8 @@ from deploy.embedded.processes import Child, answers
 from deploy.embedded.spicedb import SOURCE_ROOT, answers_to, find_binary
 from deploy.embedded.state import free_port
 from tests.engines import LoopThread
+
+T = TypeVar("T")
 
 _LINE = re.compile(r"(\w+):([^#]+)#(\w+)@(\w+):([^\[]+?)(?:\[expiration:(.+)\])?")
 _AT_ONCE = 200
@@ -66,12 +68,12 @@ class Session:
         await self._schema.WriteSchema(WriteSchemaRequest(schema=schema), timeout=10)
 
     async def touch(self, lines: Sequence[str]) -> None:
-        for start in range(0, len(lines), 500):
+        for some in batched(lines, 500):
             updates = [
                 RelationshipUpdate(
                     operation=RelationshipUpdate.OPERATION_TOUCH, relationship=relationship(line)
                 )
-                for line in lines[start : start + 500]
+                for line in some
             ]
             await self.permissions.WriteRelationships(
                 WriteRelationshipsRequest(updates=updates), timeout=30
@@ -80,8 +82,8 @@ class Session:
     async def check(self, lines: Sequence[str]) -> list[bool]:
         """Each line's answer, by the newest data."""
         answers: list[bool] = []
-        for start in range(0, len(lines), _AT_ONCE):
-            items = [_question(line) for line in lines[start : start + _AT_ONCE]]
+        for some in batched(lines, _AT_ONCE):
+            items = [_question(line) for line in some]
             answer = await self.permissions.CheckBulkPermissions(
                 CheckBulkPermissionsRequest(consistency=_FRESH, items=items), timeout=30
             )
@@ -89,6 +91,19 @@ class Session:
                 assert not pair.HasField("error"), pair.error.message
                 answers.append(pair.item.permissionship == _HAS)
         return answers
+
+    async def differs(self, wanted: Mapping[str, bool]) -> bool:
+        """Whether a line is answered otherwise; asked in their order until one is."""
+        for lines in batched(list(wanted), _AT_ONCE):
+            if await self.check(lines) != [wanted[line] for line in lines]:
+                return True
+        return False
+
+
+def batched(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """So many at a time, in their order."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
 
 
 def relationship(line: str) -> Any:

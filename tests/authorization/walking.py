@@ -21,7 +21,8 @@ from tests.authorization.cast import ALL_SCOPES, Cast, SignedIn
 from tests.authorization.table import Row
 from tests.edge.stand import Served, Stand
 
-_AT_ONCE = 8
+#: Requests under way at a time.
+AT_ONCE = 8
 _TRIES = 5
 
 Check = Literal["scope", "permission", "step_up", "service"]
@@ -104,7 +105,7 @@ async def status(running: Served, cast: Cast, row: Row, column: str) -> int:
 
 async def differences(running: Served, cast: Cast, cells: Iterable[tuple[Row, str]]) -> list[str]:
     """The cells that are not what the table says."""
-    turn = asyncio.Semaphore(_AT_ONCE)
+    turn = asyncio.Semaphore(AT_ONCE)
 
     async def look(row: Row, column: str) -> str | None:
         async with turn:

@@ -73,7 +73,7 @@ async def test_taking_the_pen_ends_an_append_that_hangs(database: Database) -> N
         old = await pen.take(first, 0, ORIGIN, "old")
         await first.transaction().start()
         await append(first, old, [genesis(PLATFORM)])
-        new = await pen.take(second, 0, ORIGIN, "new", patience_ms=100)
+        new = await pen.take(second, 0, ORIGIN, "new", patience_ms=1_000)
         assert (new.epoch, new.state.size) == (old.epoch + 1, 0)
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
             await first.execute("COMMIT")
