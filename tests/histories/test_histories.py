@@ -14,7 +14,9 @@ from tests.histories.mutants import MUTANTS
 SEED = os.environ.get("AMPLY_HISTORY_SEED")
 HISTORIES = 300
 #: Each a process with a database of its own; two cores carry two of them and their PostgreSQL.
-AT_ONCE = 2
+#: Where tests are shared out (tests/scheduling.py) the other core has work: a platform's processes
+#: stand back (nice), and two of these would leave them nothing.
+AT_ONCE = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 
 
 async def run(dsn: str, *arguments: object) -> tuple[int, str]:
