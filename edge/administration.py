@@ -11,8 +11,10 @@ from edge.members.service import Members
 from edge.members.staff import Staff
 from edge.organizations.applications import Applications
 from edge.people.service import Persons
+from edge.rights.desk import ErasureDesk
 from edge.routes.administration import Administration
 from edge.routes.collectors import CollectorRoutes
+from edge.routes.erasures import ErasureRoutes
 from edge.routes.keys import KeyRoutes
 from edge.routes.members import MemberRoutes
 from edge.routes.organizations import OrganizationRoutes
@@ -39,4 +41,5 @@ def build(
         ),
         keys=KeyRoutes(keys, collectors, fingerprint_key),
         collectors=CollectorRoutes(collectors, fingerprint_key),
+        erasures=ErasureRoutes(ErasureDesk(database, directory, key)),
     )

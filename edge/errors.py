@@ -68,6 +68,12 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "donation_not_found": ProblemKind(
         404, "No such donation", "Use the address that the 202 answer gave, with the same key."
     ),
+    "erasure_not_found": ProblemKind(
+        404, "No such request", "Give the `era_…` id of a request to forget a donor."
+    ),
+    "erasure_decided": ProblemKind(
+        409, "The request is decided", "An approval cannot be taken back."
+    ),
     "donor_not_found": ProblemKind(
         404, "No such donor", "Give the `prof_…` id of a donor who was not forgotten."
     ),

@@ -31,6 +31,7 @@ from edge.public.models import PublicOrganization
 from edge.reconciliation.operations import RECONCILIATION
 from edge.refunds.operations import REFUNDS
 from edge.rights.operations import RIGHTS
+from edge.rights.operations_staff import ERASURES
 from edge.sessions.operations import SESSIONS
 from edge.transactions.operations import TRANSACTIONS
 
@@ -78,6 +79,7 @@ OPERATIONS: Final = (
     *SESSIONS,
     *AUDIT,
     *RIGHTS,
+    *ERASURES,
     Operation(
         method="get",
         path="/v1/public/organizations/{slug}/ledger/census",

@@ -53,6 +53,7 @@ OfPlatform = Literal[
     "handle_erasures",
     "manage_collectors",
     "manage_staff",
+    "request_erasures",
     "review_organizations",
     "suspend_organizations",
     "view_organizations",

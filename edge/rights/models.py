@@ -1,14 +1,18 @@
 """What donors' rights look like at the API."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from contracts.message import OrganizationId
+from edge.donations.models import EmailAddress
 from edge.rights.display import Display
 
 _Strict = ConfigDict(extra="forbid", strict=True, frozen=True)
 #: Versions of texts and places, as codes: nobody's words, so nothing personal.
 Wording = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Basis = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+ErasureStatus = Literal["waiting", "requested", "refused", "done"]
 Source = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
 
 
@@ -61,19 +65,79 @@ class ErasureRequest(BaseModel):
 
     model_config = _Strict
 
-    basis: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] = "gdpr-17"
+    basis: Basis = "gdpr-17"
 
 
 class Erasure(BaseModel):
-    """A donor who is being forgotten (`requested`), or is (`done`). It cannot be undone."""
+    """A donor who is being forgotten (`requested`), or is (`done`). It cannot be undone.
+
+    What staff was asked is `waiting` until it is decided, perhaps `refused`.
+    """
 
     object: Literal["erasure"] = "erasure"
     id: str
     donor: str
-    status: Literal["requested", "done"]
+    status: ErasureStatus
     basis: str
     requested_at: str
     done_at: str | None
+
+
+class StaffErasureRequest(BaseModel):
+    """Who asked to be forgotten, and by which organization: a donor's id, or the mail address.
+
+    The address is looked up by a keyed hash, and kept nowhere.
+    """
+
+    model_config = _Strict
+
+    organization: Annotated[str, Field(min_length=1, max_length=64)]
+    donor: Annotated[str, Field(pattern=r"^prof_[0-7][0-9a-hjkmnp-tv-z]{25}$")] | None = None
+    email: EmailAddress | None = None
+    basis: Basis = "gdpr-17"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.donor is None) == (self.email is None):
+            raise ValueError("give one of `donor` and `email`")
+        return self
+
+
+class ErasureRefusal(BaseModel):
+    """Why a request is refused, as a code, such as `not-the-donor`."""
+
+    model_config = _Strict
+
+    reason: Basis
+
+
+class StaffErasure(BaseModel):
+    """A request to forget a donor as staff sees it: ids and codes, no person.
+
+    `decided_by` is null for what the organization asked for itself.
+    """
+
+    object: Literal["erasure_request"]
+    id: str
+    organization: OrganizationId
+    donor: str
+    status: ErasureStatus
+    basis: str
+    requested_by: str
+    requested_at: str
+    decided_by: str | None
+    decided_at: str | None
+    reason: str | None
+    done_at: str | None
+
+
+class StaffErasurePage(BaseModel):
+    """Oldest first."""
+
+    object: Literal["list"]
+    has_more: bool
+    next_cursor: str | None
+    data: list[StaffErasure]
 
 
 class DonorGift(BaseModel):

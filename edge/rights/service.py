@@ -6,7 +6,7 @@ The edge only asks for an erasure: the process `retention` carries it out by the
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from contracts.identifiers import random_id, type_id
 from edge.audit import writing as audit
@@ -15,7 +15,7 @@ from edge.database.pool import Database
 from edge.donations.status import Donations
 from edge.errors import ProblemError
 from edge.ledger import store as labels
-from edge.rights import store
+from edge.rights import store, store_staff
 from edge.rights.data import Opener, consent_of, gather
 from edge.rights.display import effective
 from edge.rights.models import ConsentChange, DisplayChange, ErasureRequest
@@ -23,6 +23,9 @@ from edge.times import spell_time
 from ledger.entry import spell_time as spell_ledger_time
 from ledger.visibility import Level, Reader, Role, label_of, level
 from topics.outbox import AnyConnection
+
+#: How a request that was not met yet is shown.
+_STATUS: Final = {"waiting": "waiting", "approved": "requested", "refused": "refused"}
 
 
 class Rights:
@@ -56,12 +59,17 @@ class Rights:
         """Have a donor forgotten; asked again, the first request stands. ProblemError 404."""
         async with self._database.transaction([organization]) as connection:
             await store.lock(connection, donor)
-            if await store.erasure(connection, organization, donor) is None:
+            asked = await store.erasure(connection, organization, donor)
+            if asked is None:
                 if await store.profile(connection, organization, donor) is None:
                     raise ProblemError("donor_not_found")
                 identifier = type_id("era", random_id(datetime.now(UTC)))
                 row = (identifier, organization, donor, body.basis, caller.id)
                 await store.ask_erasure(connection, row)
+            elif asked["decision"] != "approved":  # Whose donor it is decides before staff does.
+                await store_staff.decide(
+                    connection, organization, asked["id"], "approved", caller.id, None
+                )
             await audit.write(connection, donor, organization=organization)
             return await _erasure(connection, organization, donor)
 
@@ -188,7 +196,7 @@ async def _erasure(connection: AnyConnection, organization: str, donor: str) -> 
         "object": "erasure",
         "id": row["id"],
         "donor": donor,
-        "status": "requested" if done_at is None else "done",
+        "status": _STATUS[row["decision"]] if done_at is None else "done",
         "basis": row["basis"],
         "requested_at": spell_time(row["requested_at"]),
         "done_at": None if done_at is None else spell_time(done_at),

@@ -66,7 +66,7 @@ ADD_ERASURE: Final = """
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (profile, organization) DO NOTHING RETURNING id
 """
 ERASURE: Final = """
-    SELECT id, profile, basis, requested_at, done_at FROM edge.erasure_requests
+    SELECT id, profile, basis, decision, requested_at, done_at FROM edge.erasure_requests
     WHERE organization = $1 AND profile = $2
 """
 WAKE: Final = "SELECT pg_notify('erasure_requested', '')"

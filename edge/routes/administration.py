@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from edge.routes.collectors import CollectorRoutes
+from edge.routes.erasures import ErasureRoutes
 from edge.routes.keys import KeyRoutes
 from edge.routes.members import MemberRoutes
 from edge.routes.organizations import OrganizationRoutes
@@ -25,6 +26,7 @@ class Administration:
     members: MemberRoutes
     keys: KeyRoutes
     collectors: CollectorRoutes
+    erasures: ErasureRoutes
 
     def table(self) -> tuple[Row, ...]:
         """Method, path, handler."""
@@ -34,6 +36,10 @@ class Administration:
             *_of_keys(self.keys, f"{_ONE}/api-keys"),
             *_of_keys(self.keys, "/v1/collectors/{collector}/api-keys"),
             *_of_collectors(self.collectors),
+            ("GET", f"{_STAFF}/erasures", self.erasures.list),
+            ("POST", f"{_STAFF}/erasures", self.erasures.ask),
+            ("POST", f"{_STAFF}/erasures/{{erasure}}/approve", self.erasures.approve),
+            ("POST", f"{_STAFF}/erasures/{{erasure}}/refuse", self.erasures.refuse),
         )
 
 

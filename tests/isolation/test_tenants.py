@@ -51,6 +51,8 @@ OPEN_KEYS = {
     "edge.organizations_slug_key": "slugs are public",
     "edge.people_identity_hash_key": "a person is one for all organizations",
     "edge.people_pkey": "random ids",
+    "edge.person_erasures_person_key": "a person is one for all organizations",
+    "edge.person_erasures_pkey": "random ids",
     "edge.sessions_pkey": "random ids",
     "edge.sessions_secret_hash_key": "keyed hashes of random secrets",
     "edge.staff_pkey": "a person is one for all organizations",

@@ -15,7 +15,7 @@ _DELETE: Final = """
 WITHOUT_GIFTS: Final = "SELECT organization, profile FROM edge.donors_without_gifts($1, $2)"
 TO_FORGET: Final = """
     SELECT id, organization, profile, basis FROM edge.erasure_requests
-    WHERE done_at IS NULL ORDER BY requested_at, id LIMIT $1
+    WHERE done_at IS NULL AND decision = 'approved' ORDER BY requested_at, id LIMIT $1
 """
 FORGOTTEN: Final = "UPDATE edge.erasure_requests SET done_at = clock_timestamp() WHERE id = $1"
 LEAD: Final = "SELECT pg_try_advisory_lock($1)"

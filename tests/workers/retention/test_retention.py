@@ -11,6 +11,7 @@ from deploy.retention_page import PATH
 from tests.deploy.erasing import Person
 from tests.engines import LoopThread
 from tests.ledger.database import Database
+from tests.ledger.making import name as made_up
 from workers.retention.journal import Journal
 from workers.retention.schedule import Retention
 from workers.retention.table import IMPERSONAL, OWN, PERSONAL, WITHOUT_GIFTS, page
@@ -81,6 +82,21 @@ async def erasure_request(database: Database, name: str, at: datetime) -> None:
         )
 
 
+async def person_erasure(database: Database, name: str, at: datetime) -> None:
+    for number, done in ((0, at), (1, None)):
+        person = made_up("usr", f"{name}{number}")
+        await database.fetch(
+            "INSERT INTO edge.people (id, identity_hash, wrapped_key)"
+            " VALUES ($1, sha256($1::text::bytea), 'k')",
+            person,
+        )
+        await database.fetch(
+            "INSERT INTO edge.person_erasures (id, person, basis, requested_at, done_at)"
+            " VALUES ($1, $2, 'gdpr-17', $3, $4)",
+            *(f"era_{person[4:]}", person, at - timedelta(days=900), done),
+        )
+
+
 async def invitation(database: Database, name: str, at: datetime) -> None:
     """One that nobody took in time, one that was taken early."""
     organization = "org_invites"
@@ -109,6 +125,7 @@ ROWS = {
     "messages.set_aside": (dead_letter, 1),
     "edge.sessions": (session, 2),
     "edge.erasure_requests": (erasure_request, 1),
+    "edge.person_erasures": (person_erasure, 1),
     "edge.invitations": (invitation, 2),
 }
 
