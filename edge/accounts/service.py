@@ -4,14 +4,13 @@ A request is durable before it is answered, as a gift is: one transaction stores
 Idempotency-Key and queues the command. What comes of it is read from the accounts worker's table.
 """
 
-import hmac
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from contracts.accounts import AccountAction, AccountRequested
 from contracts.identifiers import random_id, type_id
 from contracts.message import Envelope
+from edge import resources
 from edge.accounts import decisions, store
 from edge.audit import writing as audit
 from edge.authorization import Authorization
@@ -19,8 +18,8 @@ from edge.caller import Caller
 from edge.database.pool import Database
 from edge.directory.directory import Directory
 from edge.directory.records import Organization
-from edge.donations import store as requests
 from edge.errors import ProblemError
+from edge.resources import Command
 from edge.times import spell_time
 from edge.waiting import Waiters
 from ledger import keys
@@ -31,19 +30,6 @@ from topics.registry import ACCOUNTS_REQUESTED
 _SENDER: Final = "edge"
 #: The purpose of the key under which the accounts worker encrypts links.
 _LINK: Final = "account-link"
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """A request as it came: who sends it, about whom, under which Idempotency-Key."""
-
-    caller: Caller
-    organization: Organization
-    route: str
-    idempotency_key: str
-    fingerprint: bytes
-    action: AccountAction
-    country: str | None = None
 
 
 class AccountService:
@@ -63,31 +49,24 @@ class AccountService:
         self._waiters = waiters
         self._link_key = keys.derive(master_key, _LINK)
 
-    async def submit(self, submission: Submission) -> tuple[str, bool]:
+    async def submit(
+        self,
+        organization: Organization,
+        command: Command[Any],
+        action: AccountAction,
+        country: str | None = None,
+    ) -> tuple[str, bool]:
         """The request's id, and whether it was made before; ProblemError 422 for another one."""
-        request, record = _command(
-            submission.organization.id, submission.action, country=submission.country
-        )
-        sender = submission.caller
-        key = (
-            *(sender.organization, sender.environment, submission.route),
-            submission.idempotency_key,
-        )
-        scope = {sender.organization, submission.organization.id}
+        request, record = _command(organization.id, action, country=country)
+        asked = {"action": action, "country": country}
+        scope = {command.tenant, organization.id}
         async with self._database.transaction(sorted(scope)) as connection:
-            row = (*key, submission.fingerprint, request, sender.id, b"")
-            if await requests.claim(connection, [row]):
-                asked = {"action": submission.action, "country": submission.country}
-                await audit.write(
-                    connection, request, organization=submission.organization.id, after=asked
-                )
-                await outbox.queue(connection, [record])
-                return request, False
-            earlier = await requests.find_request(connection, key)
-        assert earlier is not None
-        if not hmac.compare_digest(earlier["fingerprint"], submission.fingerprint):
-            raise ProblemError("idempotency_key_reused")
-        return str(earlier["donation"]), True
+            earlier = await resources.claim(connection, command, request)
+            if earlier is not None:
+                return earlier, True
+            await audit.write(connection, request, organization=organization.id, after=asked)
+            await outbox.queue(connection, [record])
+            return request, False
 
     async def command(
         self, organization: str, action: AccountAction, account: str | None = None

@@ -1,25 +1,25 @@
 """`/v1/organizations/{organization}/stripe-account`: an organization's account at Stripe."""
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
 
 from contracts.accounts import AccountAction
-from edge import idempotency, json_body
 from edge.accounts.models import AccountCreation, LinkCreation
-from edge.accounts.service import AccountService, Submission, pending, refusal_of
+from edge.accounts.service import AccountService, pending, refusal_of
 from edge.caller import ORGANIZATION, caller_of
 from edge.errors import ProblemError
 from edge.http import (
     SUBJECTS,
     json_response,
-    read_body,
     refuse_query,
-    require_json,
     tagged,
     wait_preferred,
 )
+from edge.organizations.models import Nothing
+from edge.resources import Command, Model, read_command
 
 READ: Final = "accounts:read"
 WRITE: Final = "accounts:write"
@@ -37,24 +37,20 @@ class AccountRoutes:
 
     async def create(self, request: web.Request) -> web.Response:
         """201 with the account that was made, 202 while Stripe has not answered."""
-        refuse_query(request)
-        body = await self._body(request)
-        asked = json_body.validate(AccountCreation, body)
-        action: AccountAction = "replace" if asked.replace else "create"
-        return await self._submit(request, action, body, asked.country)
+        command = await self._command(request, AccountCreation)
+        action: AccountAction = "replace" if command.body.replace else "create"
+        return await self._submit(request, command, action, command.body.country)
 
     async def link(self, request: web.Request) -> web.Response:
         """201 with a fresh link, 202 while Stripe has not answered."""
-        refuse_query(request)
-        body = await self._body(request)
-        asked = json_body.validate(LinkCreation, body)
-        action: AccountAction = "update" if asked.type == "update" else "onboard"
-        return await self._submit(request, action, body)
+        command = await self._command(request, LinkCreation)
+        action: AccountAction = "update" if command.body.type == "update" else "onboard"
+        return await self._submit(request, command, action)
 
     async def retire(self, request: web.Request) -> web.Response:
         """200 once the account is out of use: no new gifts go to it."""
-        refuse_query(request)
-        return await self._submit(request, "retire", {})
+        command = await self._command(request, Nothing)
+        return await self._submit(request, command, "retire")
 
     async def show(self, request: web.Request) -> web.Response:
         """The account; with `Prefer: wait=N` as soon as it is active."""
@@ -75,28 +71,21 @@ class AccountRoutes:
         shown = await self._service.asked(caller_of(request), organization, identifier)
         return json_response(shown, headers=_headers(wait_s) | {"Cache-Control": "no-store"})
 
-    async def _body(self, request: web.Request) -> dict[str, Any]:
-        require_json(request)
-        return json_body.parse(await read_body(request, BODY_BYTES_MAX))
+    async def _command(self, request: web.Request, model: type[Model]) -> Command[Model]:
+        """Of the organization, whoever asks for it: all of its people and keys see what comes."""
+        caller = caller_of(request)
+        command = await read_command(request, model, caller, self._fingerprint_key, BODY_BYTES_MAX)
+        return replace(command, tenant=caller.organization)
 
     async def _submit(
         self,
         request: web.Request,
+        command: Command[Any],
         action: AccountAction,
-        body: dict[str, Any],
         country: str | None = None,
     ) -> web.Response:
         organization = request[ORGANIZATION]
-        idempotency_key = idempotency.parse_key(request.headers.getall("Idempotency-Key", []))
-        assert request.match_info.route.resource is not None
-        route = f"{request.method} {request.match_info.route.resource.canonical}"
-        fingerprint = idempotency.fingerprint(
-            self._fingerprint_key, request.method, request.path, "", body
-        )
-        submission = Submission(
-            caller_of(request), organization, route, idempotency_key, fingerprint, action, country
-        )
-        identifier, is_replay = await self._service.submit(submission)
+        identifier, is_replay = await self._service.submit(organization, command, action, country)
         request[SUBJECTS] = {"account_request": identifier}
         wait_s = wait_preferred(request)
         outcome = await self._service.outcome(organization.id, identifier, wait_s or 0)
