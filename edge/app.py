@@ -106,7 +106,9 @@ def build_app(settings: Settings) -> web.Application:
         *(directory, authorization, acceptance, counted.gifts, health.is_backlogged),
         *(partial(clock.moment, database), settings.currencies),
     )
-    donations = Donations(database, acceptance, key, changes, settings.stripe_publishable_key)
+    donations = Donations(
+        *(database, acceptance, key, changes, authorization), settings.stripe_publishable_key
+    )
     steps = Steps(acceptance, donations, counted.gifts, health.is_backlogged)
     refunds = Refunds(database, donations, authorization, changes, health.is_backlogged)
     reception = Reception(database, directory, key, is_live=settings.environment == "live")

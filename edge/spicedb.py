@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import grpc
 from authzed.api.v1 import (
+    AlgebraicSubjectSet,
     AsyncClient,
     CheckBulkPermissionsRequest,
     CheckBulkPermissionsRequestItem,
@@ -19,6 +20,7 @@ from authzed.api.v1 import (
     CheckPermissionResponse,
     Consistency,
     Cursor,
+    ExpandPermissionTreeRequest,
     LookupResourcesRequest,
     LookupSubjectsRequest,
     ObjectReference,
@@ -37,6 +39,11 @@ DEADLINE_S: Final = 2.0
 LIST_DEADLINE_S: Final = 5.0
 _BULK_MAX: Final = 500
 _FOUND: Final = LOOKUP_PERMISSIONSHIP_HAS_PERMISSION
+_OPERATIONS: Final[dict[int, Literal["union", "intersection", "exclusion"]]] = {
+    AlgebraicSubjectSet.OPERATION_UNION: "union",
+    AlgebraicSubjectSet.OPERATION_INTERSECTION: "intersection",
+    AlgebraicSubjectSet.OPERATION_EXCLUSION: "exclusion",
+}
 _HAS: Final = CheckPermissionResponse.PERMISSIONSHIP_HAS_PERMISSION
 
 
@@ -76,6 +83,24 @@ class AsOf:
     is_newest: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Who has one relation with one resource; `kind:*` stands for everybody of the kind."""
+
+    resource: str
+    relation: str
+    subjects: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What permissions are made of. Of an exclusion the first one counts, without the others."""
+
+    operation: Literal["union", "intersection", "exclusion"]
+    children: tuple["Leaf | Branch", ...]
+
+
+Tree = Leaf | Branch
 NEWEST: Final = AsOf(is_newest=True)
 ANY: Final = AsOf()
 
@@ -126,6 +151,14 @@ class SpiceDB:
                     raise UnreachableError(f"a check of many failed: {pair.error.code}")
                 answers.append(pair.item.permissionship == _HAS)
         return answers
+
+    async def tree(self, resource: str, permission: str, as_of: AsOf = ANY) -> Tree:
+        """How a permission on a resource comes about, down to the relations."""
+        request = ExpandPermissionTreeRequest(
+            resource=_object(resource), permission=permission, consistency=_consistency(as_of)
+        )
+        answer = await _answer(self._client.ExpandPermissionTree(request, timeout=LIST_DEADLINE_S))
+        return _tree(answer.tree_root)
 
     async def subjects(
         self, resource: str, permission: str, kind: str, as_of: AsOf = ANY
@@ -219,6 +252,18 @@ def _relation(held: Any) -> Relation:
         held.optional_expires_at.ToDatetime(UTC) if has_end else None,
         held.HasField("optional_caveat"),
     )
+
+
+def _tree(node: Any) -> Tree:
+    if node.WhichOneof("tree_type") == "leaf":
+        resource, held = node.expanded_object, node.leaf.subjects
+        return Leaf(
+            f"{resource.object_type}:{resource.object_id}",
+            node.expanded_relation,
+            frozenset(f"{one.object.object_type}:{one.object.object_id}" for one in held),
+        )
+    children = tuple(_tree(child) for child in node.intermediate.children)
+    return Branch(_OPERATIONS[node.intermediate.operation], children)
 
 
 def _consistency(as_of: AsOf) -> Any:

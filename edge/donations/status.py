@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+from edge.authorization import Authorization, Question
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.donations import store
@@ -43,12 +44,14 @@ class Donations:
         acceptance: Acceptance,
         master_key: bytes,
         waiters: Waiters[str],
+        authorization: Authorization,
         publishable_key: str | None = None,
     ) -> None:
         self._database = database
         self._acceptance = acceptance
         self._client_secret_key = keys.derive(master_key, _PURPOSE)
         self._waiters = waiters
+        self._authorization = authorization
         self._publishable_key = publishable_key
 
     async def find(self, caller: Caller, donation: str, *, wait_s: float = 0) -> Seen:
@@ -63,6 +66,21 @@ class Donations:
             lambda seen: seen.status in SETTLED,
             wait_s,
         )
+
+    async def find_to_change(self, caller: Caller, donation: str) -> Seen:
+        """The donation, for whoever would change something about it; ProblemError 403, 404.
+
+        What somebody collected for others they see for good; they change it while they may collect.
+        """
+        seen = await self.find(caller, donation)
+        if seen.organization != caller.organization:
+            resource = f"organization:{seen.organization}"
+            await self._authorization.require(
+                Question(resource, "create_donation_by_api", caller.subject),
+                ProblemError("permission_denied"),
+                is_fresh=True,
+            )
+        return seen
 
     async def _look(self, caller: Caller, donation: str) -> Seen:
         async with self._database.transaction([caller.organization]) as connection:

@@ -95,7 +95,7 @@ class Steps:
     async def _find(self, asked: Asked) -> Seen:
         if self._is_backlogged():
             raise ProblemError("backlog", headers={"Retry-After": "10"})
-        seen = await self._donations.find(asked.caller, asked.donation)
+        seen = await self._donations.find_to_change(asked.caller, asked.donation)
         if seen.status in _PAID:
             raise ProblemError("donation_paid")
         if seen.status in CLOSED:

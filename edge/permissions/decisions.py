@@ -1,11 +1,11 @@
-"""What a subject's relationships with an organization are called. Pure."""
+"""What a subject's relationships with an organization are called, and which permit. Pure."""
 
 from collections.abc import Iterable
 from typing import Final, get_args
 
 from edge.organizations.relationships import SCOPES
 from edge.permissions.models import KINDS, Holder, OfOrganization, OfPlatform, Reason
-from edge.spicedb import Relation
+from edge.spicedb import Branch, Leaf, Relation, Tree
 
 PERMISSIONS: Final[tuple[str, ...]] = get_args(OfOrganization)
 OF_PLATFORM: Final[tuple[str, ...]] = get_args(OfPlatform)
@@ -14,7 +14,7 @@ STAFF: Final = ("superuser", "operations", "support")
 
 
 def reasons(relations: Iterable[Relation]) -> dict[str, list[Reason]]:
-    """What each subject has, by subject: from the relationships of an organization or platform."""
+    """What each subject has, by subject: from the relationships of an organization."""
     held: dict[str, set[str]] = {}
     for one in relations:
         held.setdefault(one.subject, set()).add(one.relation)
@@ -33,14 +33,31 @@ def _reasons(relations: set[str]) -> Iterable[Reason]:
             yield Reason(kind="staff", name=name)
 
 
-def holder(subject: str, here: list[Reason], as_staff: list[Reason]) -> Holder:
-    """Who may, with what they have."""
+def permitting(tree: Tree, subject: str) -> set[str]:
+    """The subject's relations that a permission comes of; none for who does not have it."""
+    match tree:
+        case Leaf():
+            everybody = subject.partition(":")[0] + ":*"
+            return {tree.relation} if {subject, everybody} & tree.subjects else set()
+        case Branch(operation="union"):
+            return set().union(*(permitting(child, subject) for child in tree.children))
+        case Branch(operation="intersection"):
+            found = [permitting(child, subject) for child in tree.children]
+            return set().union(*found) if all(found) else set()
+        case Branch():
+            first, *without = tree.children
+            is_out = any(permitting(child, subject) for child in without)
+            return set() if is_out else permitting(first, subject)
+
+
+def holder(subject: str, tree: Tree) -> Holder:
+    """Who may, with what they may it by."""
     kind, _, identifier = subject.partition(":")
     is_everybody = identifier == "*"
     return Holder(
         kind="everybody" if is_everybody else KINDS[kind],
         id=None if is_everybody else identifier,
-        through=[*here, *as_staff],
+        through=list(_reasons(permitting(tree, subject))),
     )
 
 

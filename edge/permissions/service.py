@@ -122,10 +122,9 @@ async def holders_of(spicedb: SpiceDB, organization: str, permission: str) -> di
     found = await asyncio.gather(
         *(spicedb.subjects(resource, permission, kind, NEWEST) for kind in KINDS)
     )
-    here = decisions.reasons(await _all(spicedb.relations("organization", organization, NEWEST)))
-    staff = decisions.reasons(await _all(spicedb.relations("platform", "amply", NEWEST)))
+    tree = await spicedb.tree(resource, permission, NEWEST)
     subjects = decisions.in_order([subject for some in found for subject in some])
-    return {one: decisions.holder(one, here.get(one, []), staff.get(one, [])) for one in subjects}
+    return {one: decisions.holder(one, tree) for one in subjects}
 
 
 async def _all(relations: AsyncIterator[Relation]) -> list[Relation]:

@@ -103,14 +103,16 @@ class Rights:
 
     async def consent_of_gift(self, caller: Caller, donation: str) -> dict[str, Any]:
         """The same by a gift, for the key that sees it."""
-        organization, donor = await self._donor_of(caller, donation)
+        organization = (await self._donations.find(caller, donation)).organization
+        donor = await self._donor_of(organization, donation)
         return await self.consent(organization, donor)
 
     async def set_consent_of_gift(
         self, caller: Caller, donation: str, body: ConsentChange
     ) -> dict[str, Any]:
         """The same by a gift, for the key that made it."""
-        organization, donor = await self._donor_of(caller, donation)
+        organization = (await self._donations.find_to_change(caller, donation)).organization
+        donor = await self._donor_of(organization, donation)
         return await self.set_consent(caller, organization, donor, body)
 
     async def display(self, caller: Caller, donation: str) -> dict[str, Any]:
@@ -127,7 +129,8 @@ class Rights:
 
         More than the ledger shows of the gift is noted, and not shown while the ledger does not.
         """
-        organization, donor = await self._donor_of(caller, donation)
+        organization = (await self._donations.find_to_change(caller, donation)).organization
+        donor = await self._donor_of(organization, donation)
         now = await self._business_now()
         async with self._database.transaction([organization]) as connection:
             await store.lock(connection, donor)
@@ -144,13 +147,12 @@ class Rights:
             )
         return after
 
-    async def _donor_of(self, caller: Caller, donation: str) -> tuple[str, str]:
-        organization = (await self._donations.find(caller, donation)).organization
+    async def _donor_of(self, organization: str, donation: str) -> str:
         async with self._database.transaction([organization]) as connection:
             row = await store.display(connection, organization, donation)
         if row is None:
             raise ProblemError("gift_without_donor")
-        return organization, str(row["profile"])
+        return str(row["profile"])
 
 
 async def level_of(

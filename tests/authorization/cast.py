@@ -14,20 +14,26 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 from aiohttp import web
 
-from contracts.identifiers import type_id
+from contracts.identifiers import random_id, type_id
 from edge.authentication import token_of
 from edge.caller import Caller
+from edge.database.pool import Database
+from edge.keys.models import ApiKeyRequest
+from edge.keys.service import Keys
 from edge.operations import OPERATIONS
 from edge.organizations import relationships
 from edge.organizations.relationships import (
     EVERYBODY,
+    PUBLISHABLE_SCOPES,
     SCOPES,
+    CollectionRow,
     FundRow,
     KeyRow,
     OrganizationRow,
     Row,
 )
 from edge.organizations.service import Registered, create_api_key
+from edge.resources import Command
 from edge.spicedb import Question, SpiceDB
 from tests.authorization.lab import Lab
 from tests.edge.stand import Served, Stand, gift, until
@@ -37,7 +43,9 @@ MEMBERS: Final = ("viewer", "content", "finance", "admin", "owner", "auditor", "
 STAFF: Final = ("support", "operations", "superuser")
 PEOPLE: Final = (*MEMBERS, "blocked", "weak_owner", "stranger", *STAFF)
 KEYS: Final = ("key", "key_without_scope", "key_not_told", "revoked_key")
-COLUMNS: Final = ("visitor", *PEOPLE, *KEYS)
+#: Keys that see of gifts what they made themselves, and nothing else.
+NARROW_KEYS: Final = ("publishable_key", "collector_key")
+COLUMNS: Final = ("visitor", *PEOPLE, *KEYS, *NARROW_KEYS)
 ORGANIZATIONS: Final = ("own", "other", "suspended")
 ALL_SCOPES: Final = frozenset(
     {*SCOPES, *(one.scope for one in OPERATIONS if one.scope is not None)}
@@ -81,6 +89,8 @@ class Place:
     gift: str = ""
     refund: str = ""
     keys: dict[str, tuple[str, str]] = field(default_factory=dict)
+    collector: str = ""
+    gifts_of_keys: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -110,10 +120,22 @@ class Cast:
         """What SpiceDB knows somebody as."""
         if column in PEOPLE:
             return f"user:{person_of(column)}"
+        if column == "collector_key":
+            return f"collector:{self._place_of_keys(organization).collector}"
         return f"api_key:{self._keys_at(organization)[column][1]}"
 
+    def gift(self, column: str, organization: str) -> str:
+        """The gift that somebody asks about; of a narrow key another one is a neighbour's."""
+        place = self.places[organization]
+        if column not in NARROW_KEYS:
+            return place.gift
+        return self.places["own"].gift if organization == "other" else place.gifts_of_keys[column]
+
+    def _place_of_keys(self, organization: str) -> Place:
+        return self.places["suspended" if organization == "suspended" else "own"]
+
     def _keys_at(self, organization: str) -> Mapping[str, tuple[str, str]]:
-        return self.places["suspended" if organization == "suspended" else "own"].keys
+        return self._place_of_keys(organization).keys
 
     def relationships(self) -> Iterator[str]:
         """What SpiceDB holds of all this."""
@@ -129,6 +151,10 @@ class Cast:
             told = ("key", "key_without_scope", "revoked_key")
             keys = [place.registered.key.id, *(place.keys[one][1] for one in told if place.keys)]
             rows += [KeyRow(key, place.id, tuple(SCOPES)) for key in keys]
+            if place.collector:
+                rows.append(CollectionRow(place.id, place.collector, is_allowed=True))
+                _, key = place.keys["publishable_key"]
+                rows.append(KeyRow(key, place.id, tuple(PUBLISHABLE_SCOPES)))
             for one in relationships.following(rows, datetime.now(UTC)):
                 if name != "other" or one.relation != "public_ledger":
                     yield f"{one.resource}#{one.relation}@{one.subject}"
@@ -179,17 +205,22 @@ async def _seen(stand: Stand, suspended: Place) -> None:
 
 
 async def _give(stand: Stand, edge: Served, place: Place) -> None:
-    place.gift = await _accepted(edge, place, gift(place.id), "/v1/donations")
+    secret = place.registered.key.secret
+    place.gift = await _accepted(edge, secret, gift(place.id), "/v1/donations")
     await project(stand, place.id, place.gift, "captured")
     path = f"/v1/donations/{place.gift}/refunds"
-    place.refund = await _accepted(edge, place, {"amount_minor": 1}, path)
+    place.refund = await _accepted(edge, secret, {"amount_minor": 1}, path)
+    for column in NARROW_KEYS if place.keys else ():
+        made = await _accepted(edge, place.keys[column][0], gift(place.id), "/v1/donations")
+        await project(stand, place.id, made, "captured")
+        place.gifts_of_keys[column] = made
 
 
-async def _accepted(edge: Served, place: Place, body: object, path: str) -> str:
+async def _accepted(edge: Served, secret: str, body: object, path: str) -> str:
     """The id of what was accepted, once SpiceDB answers in time."""
 
     async def ask() -> str | None:
-        posted = await edge.donate(body, place.registered.key.secret, path=path)
+        posted = await edge.donate(body, secret, path=path)
         assert posted.status in (202, 503), posted.body
         return str(posted.json["id"]) if posted.status == 202 else None
 
@@ -212,6 +243,33 @@ async def _make_keys(stand: Stand, place: Place) -> None:
     await stand.fetch(
         "UPDATE edge.api_keys SET revoked_at = now() WHERE id = $1", place.keys["revoked_key"][1]
     )
+    place.collector = type_id("col", random_id(datetime.now(UTC)))
+    await stand.fetch(
+        "INSERT INTO edge.collectors (id, name, kind, manager)"
+        " VALUES ($1, 'Kiosk', 'shop', 'test')",
+        place.collector,
+    )
+    await stand.fetch(
+        "INSERT INTO edge.collections (collector, organization, status, allowed_by)"
+        " VALUES ($1, $2, 'allowed', 'test')",
+        *(place.collector, place.id),
+    )
+    page = ApiKeyRequest(name="page", kind="publishable", origins=["https://give.test"])
+    place.keys["publishable_key"] = await _made(stand, place.id, page)
+    till = ApiKeyRequest(name="till")
+    place.keys["collector_key"] = await _made(stand, place.collector, till)
+
+
+async def _made(stand: Stand, holder: str, body: ApiKeyRequest) -> tuple[str, str]:
+    """A key as the API makes one: its secret and id."""
+    database = Database(stand.settings.postgres)
+    await database.open()
+    keys = Keys(database, stand.settings.master_key, "test")
+    by = type_id("usr", random_id(datetime.now(UTC)))
+    command = Command(by, "test", "POST /", secrets.token_hex(8), bytes(32), by, body)
+    made, _, _ = await keys.make(holder, command)
+    await database.close()
+    return made["secret"], made["id"]
 
 
 def as_json(body: object) -> bytes:

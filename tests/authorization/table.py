@@ -6,6 +6,8 @@ cell is the status that the one in its column gets. What is asked for is real wh
 a receipt are a conflict (409) for whoever is let in. Else the request has a query parameter that no
 route knows, so that 422 means "let in" and nothing changes. Where the organization is not in the
 path, people name it in a header; a key asks for its own always: `other` means another one's gift.
+Keys for web pages and collectors' keys ask about gifts of their own; of `other`, about one that
+another key of the organization made.
 """
 
 import csv
@@ -73,7 +75,7 @@ class Row:
         path = (
             self.route.replace("{organization}", place.slug)
             .replace("{slug}", place.slug)
-            .replace("{donation}", place.gift)
+            .replace("{donation}", cast.gift(column, at))
             .replace("{refund}", place.refund)
         )
         path = path.replace("{fund}", place.registered.funds["EUR"])

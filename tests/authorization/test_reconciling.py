@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from edge.members.service import lock
 from edge.organizations import messages
 from edge.organizations.relationships import MemberRow, changes
 from edge.organizations.service import register_organization
+from edge.reconciler import store
 from edge.spicedb import NEWEST, Question, Relation
 from tests.authorization.drifting import DELETE, drift, update_of, write
 from tests.authorization.lab import Lab, lab_of
@@ -154,6 +156,25 @@ async def test_a_repair_waits_for_whoever_takes_a_role_and_does_not_give_it_back
             repair = asyncio.create_task(town.reconcile())
             await stand.blocked()
         await repair
+        await town.deliver()
+        await require_exact(town)
+
+
+async def test_what_is_given_while_a_comparison_runs_is_not_taken(
+    stand: Stand, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town_of(stand, lab, 6) as town:
+        organization, member = await town.organization(), person()
+        await town.deliver()
+        recorded = store.recorded
+
+        async def later(connection: Any) -> Any:
+            await town.give(organization, member, "finance", None)
+            await town.deliver()
+            return await recorded(connection)
+
+        monkeypatch.setattr(store, "recorded", later)
+        assert (await town.reconcile()).deleted == ()
         await town.deliver()
         await require_exact(town)
 

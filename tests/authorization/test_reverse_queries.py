@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from edge.permissions.decisions import OF_PLATFORM, PERMISSIONS, in_order
-from tests.authorization.cast import PEOPLE, Cast, person_of
+from edge.permissions.decisions import OF_PLATFORM, PERMISSIONS, in_order, permitting
+from edge.spicedb import NEWEST, Branch, Leaf, Question, SpiceDB, Tree
+from tests.authorization.cast import COLUMNS, PEOPLE, Cast, person_of
 from tests.authorization.schema import permissions
 from tests.authorization.walking import served
 from tests.edge.stand import Answer, Served, Stand
@@ -71,7 +72,8 @@ async def test_who_may_see_payouts(edge: Served, cast: Cast, limit: int) -> None
     rows = [row for row in walked if not is_staff_of_another_test(row)]
     roles = ("finance", "admin", "owner", "auditor", "board", "weak_owner")
     people = [*roles, "operations", "superuser"]
-    keys = [own.registered.key.id, *(own.keys[one][1] for one in own.keys if one != "key_not_told")]
+    told = ("key", "key_without_scope", "revoked_key")
+    keys = [own.registered.key.id, *(own.keys[one][1] for one in told)]
     assert [row["id"] for row in rows] == [
         *sorted(person_of(one) for one in people),
         *sorted(keys),
@@ -79,7 +81,50 @@ async def test_who_may_see_payouts(edge: Served, cast: Cast, limit: int) -> None
     through = {row["id"]: row["through"] for row in rows}
     assert through[person_of("finance")] == [{"kind": "role", "name": "finance"}]
     assert through[person_of("operations")] == [{"kind": "staff", "name": "operations"}]
-    assert {"kind": "scope", "name": "payouts:read"} in through[own.keys["key"][1]]
+    # It has all scopes there are.
+    assert through[own.keys["key"][1]] == [{"kind": "scope", "name": "payouts:read"}]
+
+
+async def test_whoever_has_a_permission_has_it_by_something_and_nobody_else_does(
+    stand: Stand, cast: Cast
+) -> None:
+    own = cast.places["own"]
+    subjects = [cast.subject(column, "own") for column in COLUMNS if column != "visitor"]
+    spicedb = SpiceDB(stand.settings.spicedb, stand.settings.spicedb_token)
+    about = f"organization:{own.id}"
+    for permission in PERMISSIONS:
+        questions = [Question(about, permission, subject) for subject in subjects]
+        said = await spicedb.ask_many(questions, NEWEST)
+        tree = await spicedb.tree(about, permission, NEWEST)
+        by = [bool(permitting(tree, subject)) for subject in subjects]
+        assert dict(zip(subjects, by, strict=True)) == dict(zip(subjects, said, strict=True))
+
+
+LEAF = Leaf("o", "owner", frozenset({"user:a", "user:b"}))
+BLOCKED = Leaf("o", "blocked", frozenset({"user:b"}))
+STAFF = Leaf("platform:amply", "support", frozenset({"user:b", "user:c"}))
+EVERYBODY = Leaf("o", "accepts_donations", frozenset({"user:*"}))
+
+
+@pytest.mark.parametrize(
+    ("tree", "by"),
+    [
+        (LEAF, {"a": {"owner"}, "b": {"owner"}, "c": set()}),
+        (Branch("exclusion", (LEAF, BLOCKED)), {"a": {"owner"}, "b": set()}),
+        # Who is shut out as an owner still is staff, and nothing else.
+        (
+            Branch("union", (Branch("exclusion", (LEAF, BLOCKED)), STAFF)),
+            {"a": {"owner"}, "b": {"support"}, "c": {"support"}},
+        ),
+        (
+            Branch("intersection", (LEAF, EVERYBODY)),
+            {"a": {"owner", "accepts_donations"}, "c": set()},
+        ),
+        (Branch("exclusion", (LEAF, EVERYBODY)), {"a": set()}),
+    ],
+)
+def test_what_a_permission_comes_of(tree: Tree, by: dict[str, set[str]]) -> None:
+    assert {who: permitting(tree, f"user:{who}") for who in by} == by
 
 
 async def test_what_everybody_may_is_told_so(edge: Served, cast: Cast) -> None:

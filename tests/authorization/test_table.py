@@ -6,6 +6,7 @@ import pytest
 
 from edge.access import Access
 from edge.operations import OPERATIONS
+from edge.organizations.relationships import PUBLISHABLE_SCOPES
 from tests.authorization.cast import COLUMNS, KEYS, PEOPLE, Cast
 from tests.authorization.lab import Lab, batched
 from tests.authorization.schema import SCHEMA, mutants, needed_for
@@ -26,11 +27,16 @@ OF_SERVICES = {
 }
 
 
+#: Where a service asks whether who collected a gift for others may collect still.
+OF_COLLECTORS = {
+    ("POST", "/v1/donations/{donation}/attempts"),
+    ("POST", "/v1/donations/{donation}/cancel"),
+}
+
 #: Operands that nobody in the table depends on alone: its keys have both scopes of a pair, nobody
-#: is both auditor and blocked, no collector has a column, and what an entry shows is no status.
-#: The validation file holds each of them (test_schema.py).
+#: is both auditor and blocked, and what an entry shows is no status. The validation file holds each
+#: of them (test_schema.py).
 HELD_ELSEWHERE = {
-    "organization#create_donation_by_api without collector",
     "organization#is_auditor without blocked",
     "organization#is_board without blocked",
     *(
@@ -93,8 +99,11 @@ def checks_of(place: tuple[str, str], access: Access) -> Iterator[Check]:
         yield "permission"
     if access.needs_step_up:
         yield "step_up"
-    if place in OF_SERVICES:
+    if place in OF_SERVICES or place in OF_COLLECTORS:
         yield "service"
+    # Where a key for web pages is not stopped by its scopes already.
+    if access.scope in PUBLISHABLE_SCOPES and not access.is_publishable:
+        yield "publishable"
 
 
 async def is_noticed(running: Served, cast: Cast, place: tuple[str, str]) -> bool:
@@ -121,6 +130,10 @@ def decisions() -> dict[tuple[str, str, str], bool]:
             is_asked = column in (*PEOPLE, "key", "key_not_told")
             is_refused_before = row.organization == "other" or ACCESS[place].is_for_persons
             is_asked = is_asked and not (column in KEYS and is_refused_before)
+            if column == "publishable_key":
+                is_asked = ACCESS[place].is_publishable and row.organization != "other"
+            if column == "collector_key":  # What it collected it sees without SpiceDB.
+                is_asked = place == ("POST", "/v1/donations")
             if is_asked and not (column == "weak_owner" and ACCESS[place].needs_step_up):
                 said[permission, row.organization, column] = row.admits(column)
     return said

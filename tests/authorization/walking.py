@@ -25,7 +25,7 @@ from tests.edge.stand import Served, Stand
 AT_ONCE = 8
 _TRIES = 5
 
-Check = Literal["scope", "permission", "step_up", "service"]
+Check = Literal["scope", "permission", "step_up", "service", "publishable"]
 
 
 @dataclass
@@ -53,6 +53,8 @@ class BreakableGate(Gate):
         _PLACE.set((request.method, resource.canonical))
         if BREAKAGE.leaves_out("step_up"):
             access = replace(access, needs_step_up=False)
+        if BREAKAGE.leaves_out("publishable"):
+            access = replace(access, is_publishable=True)
         await super().admit(request, access, rate)
 
     async def _caller(self, request: web.Request) -> Caller:

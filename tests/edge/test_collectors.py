@@ -81,8 +81,17 @@ async def test_a_revoked_collector_collects_no_more_before_spicedb_was_told(crow
         return answer.code == "permission_denied" if answer.status == 403 else False
 
     await until(is_refused, "the edge heard of it")
-    # What it collected it still sees.
-    assert (await crowd.edge.get(posted.headers["Location"], secret)).status == 200
+    # What it collected it still sees, and changes no more.
+    own = posted.headers["Location"]
+    assert (await crowd.edge.get(own, secret)).status == 200
+    for method, what, body in (
+        ("POST", "attempts", {"payment_method": "pm_card_visa"}),
+        ("POST", "cancel", {}),
+        ("PUT", "display", {"display": "anonymous"}),
+        ("PUT", "consents/marketing", {"is_given": True, "wording": "Yes", "source": "shop"}),
+    ):
+        answer = await crowd.ask(secret, method, f"{own}/{what}", body)
+        assert (answer.status, answer.code) == (403, "permission_denied"), what
     listed = await admin.ask("GET", f"/v1/organizations/{registered.id}/collectors?status=revoked")
     assert [row["collector"] for row in listed.json["data"]] == [identifier]
     await crowd.stand.apply_permissions(registered.id)
