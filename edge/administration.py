@@ -32,7 +32,7 @@ def build(
     keys = Keys(database, key, settings.environment)
     applications = Applications(database, settings.log_origin)
     return Administration(
-        organizations=OrganizationRoutes(applications, directory, fingerprint_key),
+        organizations=OrganizationRoutes(applications, directory, authorization, fingerprint_key),
         members=MemberRoutes(
             Members(database, authorization, Persons(database, key)),
             Invitations(database, authorization, key),

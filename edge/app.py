@@ -13,6 +13,7 @@ from edge.accounts.service import AccountService
 from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
 from edge.authorization import Authorization
+from edge.caller import STEP_UP_AGE_MAX
 from edge.census.service import Censuses
 from edge.clock import BusinessClock
 from edge.database.listener import Listener
@@ -25,7 +26,7 @@ from edge.donations.status import Donations
 from edge.donations.steps import Steps
 from edge.exports.service import Exports
 from edge.forwarding import requiring_https
-from edge.gate import STEP_UP_AGE_MAX, Gate, Nobody, People
+from edge.gate import Gate, Nobody, People
 from edge.health import HEALTH, Health
 from edge.keys.uses import Uses
 from edge.ledger.service import MemberLedger

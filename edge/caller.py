@@ -1,13 +1,16 @@
 """Who asks, whichever way it was proved: one value that services and logs are given."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from aiohttp import web
 
 from edge.directory.records import Organization
 from edge.settings import Environment
+
+#: How old a sign-in with a second factor may be for what needs one.
+STEP_UP_AGE_MAX: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,20 @@ class Caller:
 CALLER: Final = web.RequestKey("caller", Caller)
 #: The organization in the path, for those whom the gate let through.
 ORGANIZATION: Final = web.RequestKey("organization", Organization)
+
+
+def is_stepped_up(caller: Caller) -> bool:
+    """Whether a second factor was shown just now. Keys act without a person: what they may is
+    settled when they are made.
+    """
+    if caller.kind != "person":
+        return True
+    signed_in = caller.authenticated_at
+    return (
+        caller.is_strong
+        and signed_in is not None
+        and datetime.now(UTC) - signed_in <= STEP_UP_AGE_MAX
+    )
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -6,7 +6,6 @@ has no business with an organization is told that there is none such. Sources: R
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -16,7 +15,7 @@ from edge.access import Access, Public
 from edge.audit import asking
 from edge.authentication import Authentication, token_of
 from edge.authorization import Authorization, Question
-from edge.caller import CALLER, ORGANIZATION, Caller
+from edge.caller import CALLER, ORGANIZATION, Caller, is_stepped_up
 from edge.cross_origin import ORIGINS, require_origin
 from edge.directory.directory import Directory
 from edge.directory.records import Organization
@@ -26,8 +25,6 @@ from edge.limits.policies import Rate
 from edge.limits.rates import RateLimits
 
 PLATFORM: Final = "platform:amply"
-#: How old a sign-in with a second factor may be for what needs one.
-STEP_UP_AGE_MAX: Final = timedelta(minutes=5)
 ORGANIZATION_HEADER: Final = "Amply-Organization"
 #: Whoever has it is somebody to the organization, and may be told of refusals there.
 _KNOWN_TO: Final = "is_involved"
@@ -86,7 +83,12 @@ class Gate:
                 await self._limits.admit_visitor(request, rate)
             else:
                 await self.admit(request, access, rate)
-            return await handler(request)
+            try:
+                return await handler(request)
+            except ProblemError as refusal:
+                if refusal.code != "step_up_needed":
+                    raise
+                raise self._step_up_needed() from refusal  # Of what a service alone can tell.
 
         return guarded
 
@@ -110,9 +112,8 @@ class Gate:
             raise ProblemError("scope_missing", f"The scope `{access.scope}` is needed.")
         if access.is_for_persons and caller.kind != "person":
             raise ProblemError("permission_denied", "Only a person may do that.")
-        if access.needs_step_up and not _is_strong(caller):
-            challenge = {"WWW-Authenticate": self._people.step_up_challenge()}
-            raise ProblemError("step_up_needed", headers=challenge)
+        if access.needs_step_up and not is_stepped_up(caller):
+            raise self._step_up_needed()
         if access.on == "organization":
             organization = await self._of_path(request)
             request[ORGANIZATION] = organization
@@ -130,6 +131,10 @@ class Gate:
         elif access.on == "platform":
             await self._check(caller, access, PLATFORM)
         request[CALLER] = asking.current().actor = caller
+
+    def _step_up_needed(self) -> ProblemError:
+        challenge = {"WWW-Authenticate": self._people.step_up_challenge()}
+        return ProblemError("step_up_needed", headers=challenge)
 
     async def _caller(self, request: web.Request) -> Caller:
         token = token_of(request)
@@ -174,15 +179,3 @@ class Gate:
         if caller.kind != "person":
             return resource == f"organization:{caller.organization}"
         return await self._authorization.is_allowed(Question(resource, _KNOWN_TO, caller.subject))
-
-
-def _is_strong(caller: Caller) -> bool:
-    """Keys act without a person: what they may is settled when they are made."""
-    if caller.kind != "person":
-        return True
-    signed_in = caller.authenticated_at
-    return (
-        caller.is_strong
-        and signed_in is not None
-        and datetime.now(UTC) - signed_in <= STEP_UP_AGE_MAX
-    )

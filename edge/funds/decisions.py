@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.donations import Visibility
 from contracts.money import spell
 from edge.errors import ProblemError
 from edge.funds.models import FundChange
 from edge.times import spell_time
-from ledger.visibility import Label, is_wider
 
 
 def resource(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,24 +28,6 @@ def settings_of(row: Mapping[str, Any]) -> FundChange:
     names = ("name", "kind", "description", "goal_minor", "visibility", "is_default", "status")
     shown = resource(row)
     return FundChange(**{name: shown[name] for name in names})
-
-
-def permission_to_show(
-    wanted: Visibility | None, now: Visibility | None, of_organization: Visibility
-) -> str | None:
-    """What one must be allowed, so that coming gifts show more than they would; None for less.
-
-    What the log shows once it shows for ever, so that to show everything is an owner's decision.
-    """
-    new, old = (visibility or of_organization for visibility in (wanted, now))
-    if not is_wider(_label(new), _label(old)):
-        return None
-    return "consent_to_publication" if new == "public_full" else "change_visibility"
-
-
-def _label(visibility: Visibility) -> Label:
-    """With `delayed_public`, how late does not matter here."""
-    return Label(visibility, None)
 
 
 def check_change(current: FundChange, wanted: FundChange, held_minor: int, currency: str) -> None:

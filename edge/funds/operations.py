@@ -25,13 +25,15 @@ FUNDS: Final = (
         choice("kind", "Of one kind.", "general", "project", "restricted", "emergency"),
         choice("status", "In one state.", "active", "closed"),
     ),
-    _FUNDS.creation("createFund", "Open a fund, in one currency for good.", Fund, FundCreation),
+    _FUNDS.creation(
+        "createFund", "Open a fund, in one currency for good.", Fund, FundCreation, "step_up_needed"
+    ),
     _FUNDS.showing("showFund", "One fund.", Fund, IF_NONE_MATCH),
     _FUNDS.changing(
         "changeFund",
         "Change a fund, or close it once it holds nothing. None is ever deleted.",
         Fund,
         FundPatch,
-        *("fund_is_default", "fund_not_empty", "fund_closed"),
+        *("fund_is_default", "fund_not_empty", "fund_closed", "step_up_needed"),
     ),
 )

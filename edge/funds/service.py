@@ -7,7 +7,7 @@ from contracts.donations import Visibility
 from contracts.identifiers import random_id, type_id
 from edge import resources
 from edge.audit import writing as audit
-from edge.authorization import Authorization, Question
+from edge.authorization import Authorization
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.database.rows import Row
@@ -21,6 +21,7 @@ from edge.organizations import relationships
 from edge.organizations.permissions import permissions_requested
 from edge.organizations.relationships import FundRow
 from edge.resources import Change, Command
+from edge.showing import require_may_show
 from topics import outbox
 from topics.outbox import AnyConnection
 
@@ -99,18 +100,8 @@ class Funds:
         wanted: Visibility | None,
         current: Visibility | None,
     ) -> None:
-        permission = decisions.permission_to_show(wanted, current, organization.visibility)
-        if permission is None:
-            return
-        await self._authorization.require(
-            Question(f"organization:{organization.id}", permission, caller.subject),
-            ProblemError(
-                "permission_denied",
-                "To show more of a fund's gifts is for those who may decide it.",
-                param="visibility",
-            ),
-            is_fresh=True,
-        )
+        new, old = (one or organization.visibility for one in (wanted, current))
+        await require_may_show(self._authorization, caller, organization.id, new, old)
 
 
 async def _keep(

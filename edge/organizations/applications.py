@@ -11,10 +11,12 @@ from typing import Any
 import asyncpg
 from asyncpg import Record
 
+from contracts.donations import Visibility
 from contracts.identifiers import random_id, type_id
 from contracts.permissions import RelationshipChange
 from edge import resources
 from edge.audit import writing as audit
+from edge.authorization import Authorization
 from edge.caller import Caller
 from edge.database.pool import Database
 from edge.errors import ProblemError
@@ -28,6 +30,7 @@ from edge.organizations.models import OrganizationApplication, OrganizationProfi
 from edge.organizations.relationships import FundRow, MemberRow, OrganizationRow
 from edge.organizations.service import fund_opened
 from edge.resources import Change, Command
+from edge.showing import require_may_show
 from topics import outbox
 from topics.codec import Record as Message
 from topics.outbox import AnyConnection
@@ -106,6 +109,24 @@ class Applications:
                 before=before.model_dump(),
                 after=wanted.model_dump(),
             )
+            row = await _found(connection, organization)
+            await outbox.queue(connection, [_event(row, "organization.updated", now)])
+            return _shown(row)
+
+    async def set_visibility(
+        self, authorization: Authorization, caller: Caller, visibility: Visibility
+    ) -> Shown:
+        """What coming entries show; ProblemError 403 for more than the caller may show, 409."""
+        organization, now = caller.organization, datetime.now(UTC)
+        async with self._database.transaction([organization]) as connection:
+            row = await _locked(connection, organization)
+            if row["status"] == "closed":
+                raise ProblemError("organization_state", "The organization is closed.")
+            before = row["visibility"]
+            await require_may_show(authorization, caller, organization, visibility, before)
+            await store_profiles.set_visibility(connection, organization, visibility)
+            change = {"before": before, "after": visibility}
+            await audit.write(connection, organization, organization=organization, **change)
             row = await _found(connection, organization)
             await outbox.queue(connection, [_event(row, "organization.updated", now)])
             return _shown(row)

@@ -86,6 +86,14 @@ class OrganizationApplication(OrganizationProfile):
     slug: Slug
 
 
+class OrganizationVisibility(BaseModel):
+    """What coming gifts and bookings show, where their fund says nothing else."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    visibility: Visibility
+
+
 OrganizationProfilePatch = patch_of(OrganizationProfile)
 
 

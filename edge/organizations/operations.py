@@ -25,6 +25,7 @@ from edge.organizations.models import (
     OrganizationApplication,
     OrganizationPage,
     OrganizationProfilePatch,
+    OrganizationVisibility,
     PublicProfilePage,
 )
 
@@ -101,6 +102,23 @@ ORGANIZATIONS: Final = (
         access=Access(scope="organizations:write", permission="manage_profile"),
         parameters=(ORGANIZATION, IF_MATCH),
         problems=("organization_state", *OF_CHANGE),
+        **_ANSWER,
+    ),
+    Operation(
+        method="put",
+        path=f"{_ONE}/visibility",
+        identifier="setVisibility",
+        summary="What coming entries show, where their fund says nothing else.",
+        body=OrganizationVisibility,
+        access=Access(
+            scope="organizations:write",
+            permission="change_visibility",
+            is_fresh=True,
+            needs_step_up=True,
+            is_for_persons=True,
+        ),
+        parameters=(ORGANIZATION,),
+        problems=_OF_ACTION,
         **_ANSWER,
     ),
     Operation(

@@ -16,10 +16,12 @@ _COLUMNS: Final = """
     o.visibility, o.accepts_donations, o.is_platform, o.version, o.verified_at, o.suspended_at,
     o.created_at, o.updated_at
 """
+# Everything is shown once an owner says so, and not before.
 APPLY: Final = """
     INSERT INTO edge.organizations (id, slug, name, kind, description, website, logo, country, sdgs,
-        default_currency, is_listed, status, review, applied_by, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 'requested', $12, $13, $13)
+        default_currency, is_listed, status, review, visibility, applied_by, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'pending', 'requested',
+        'public_aggregated', $12, $13, $13)
 """
 WAITING: Final = """
     SELECT count(*) FROM edge.organizations WHERE applied_by = $1 AND status = 'pending'
@@ -30,6 +32,10 @@ CHANGE: Final = """
     UPDATE edge.organizations
     SET name = $2, kind = $3, description = $4, website = $5, logo = $6, country = $7, sdgs = $8,
         default_currency = $9, is_listed = $10, version = version + 1, updated_at = now()
+    WHERE id = $1
+"""
+SET_VISIBILITY: Final = """
+    UPDATE edge.organizations SET visibility = $2, version = version + 1, updated_at = now()
     WHERE id = $1
 """
 MOVE: Final = """
@@ -100,6 +106,11 @@ async def locked(connection: AnyConnection, identifier: str) -> Record | None:
 async def change(connection: AnyConnection, identifier: str, profile: OrganizationProfile) -> None:
     """Set the profile."""
     await connection.execute(CHANGE, identifier, *_profile(profile))
+
+
+async def set_visibility(connection: AnyConnection, identifier: str, visibility: str) -> None:
+    """Set what coming entries show."""
+    await connection.execute(SET_VISIBILITY, identifier, visibility)
 
 
 async def move(

@@ -76,7 +76,7 @@ class Reason(BaseModel):
 
 
 class Holder(BaseModel):
-    """Who has the permission. `id` is null for everybody."""
+    """Who has the permission, and by what of all they have. `id` is null for everybody."""
 
     object: Literal["access"] = "access"
     kind: Kind

@@ -51,6 +51,7 @@ def _of_organizations(routes: OrganizationRoutes) -> tuple[Row, ...]:
         ("GET", _ONE, routes.show),
         ("PATCH", _ONE, routes.change),
         ("POST", f"{_ONE}/request-review", routes.request_review),
+        ("PUT", f"{_ONE}/visibility", routes.set_visibility),
         ("POST", f"{_ONE}/withdraw", routes.withdraw),
         ("GET", "/v1/public/organizations", routes.listed),
         ("GET", of_staff, routes.queue),

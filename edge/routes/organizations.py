@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from edge.authorization import Authorization
 from edge.caller import ORGANIZATION, caller_of
 from edge.directory.directory import Directory
 from edge.errors import ProblemError
@@ -12,7 +13,13 @@ from edge.http import SUBJECTS, json_response, refuse_query, tagged
 from edge.listing import Filters, read_page
 from edge.organizations.applications import Applications, Shown
 from edge.organizations.decisions import Action
-from edge.organizations.models import Approval, Decision, Nothing, OrganizationApplication
+from edge.organizations.models import (
+    Approval,
+    Decision,
+    Nothing,
+    OrganizationApplication,
+    OrganizationVisibility,
+)
 from edge.resources import OWN, made, read_change, read_command, read_model, shown
 
 _SHARED: Final = {"Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=60"}
@@ -31,9 +38,14 @@ class OrganizationRoutes:
     """Handlers."""
 
     def __init__(
-        self, applications: Applications, directory: Directory, fingerprint_key: bytes
+        self,
+        applications: Applications,
+        directory: Directory,
+        authorization: Authorization,
+        fingerprint_key: bytes,
     ) -> None:
         self._applications = applications
+        self._authorization = authorization
         self._directory = directory
         self._fingerprint_key = fingerprint_key
 
@@ -66,6 +78,14 @@ class OrganizationRoutes:
         """Its profile after a merge patch."""
         change = await read_change(request)
         return _answer(request, await self._applications.change(request[ORGANIZATION].id, change))
+
+    async def set_visibility(self, request: web.Request) -> web.Response:
+        """What coming entries show."""
+        body = await read_model(request, OrganizationVisibility)
+        changed = await self._applications.set_visibility(
+            self._authorization, caller_of(request), body.visibility
+        )
+        return _answer(request, changed)
 
     async def request_review(self, request: web.Request) -> web.Response:
         """Say that what was asked for is there."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edge.funds.decisions import permission_to_show
+from edge.showing import permission_to_show
 from tests.edge.office import Office
 from tests.edge.scribe import Scribe
 
@@ -163,7 +163,7 @@ async def test_what_is_no_fund_is_refused_by_field(
 
 
 async def test_only_owners_may_let_everything_be_shown() -> None:
-    assert permission_to_show("public_full", None, "internal_only") == "consent_to_publication"
-    assert permission_to_show("public_aggregated", None, "internal_only") == "change_visibility"
-    assert permission_to_show(None, None, "internal_only") is None
-    assert permission_to_show("internal_only", "public_full", "public_full") is None
+    assert permission_to_show("public_full", "internal_only") == "consent_to_publication"
+    assert permission_to_show("public_aggregated", "internal_only") == "change_visibility"
+    assert permission_to_show("internal_only", "internal_only") is None
+    assert permission_to_show("internal_only", "public_full") is None
