@@ -1,9 +1,12 @@
 """`make benchmark`: measure the figures, print a table. `FIGURES="posts latency"` picks some.
 
+`FIGURES="permissions --organizations 200"` tries that figure with fewer than it is about.
+
 Each figure says what it measures and what it should reach. Nothing here is a test: a slow machine
 prints slow figures. Everything runs on loopback, bounded in count, and stops by itself.
 """
 
+import argparse
 import asyncio
 import os
 import platform as machine
@@ -11,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ from tests.benchmarks import (
     ledger_growth,
     ledger_writer,
     logs,
+    permissions,
     posts,
     proofs,
     reads,
@@ -40,6 +45,7 @@ class Figure:
     measure: Callable[[Path], Coroutine[Any, Any, list[tuple[str, str, str]]]]
 
 
+PERMISSIONS = "permissions"
 FIGURES = (
     Figure("starts", starts.measure),
     Figure("latency", latency.measure),
@@ -53,11 +59,16 @@ FIGURES = (
     Figure("exporting", exporting.measure),
     Figure("logs", logs.measure),
     Figure("proofs", proofs.measure),
+    Figure(PERMISSIONS, permissions.measure),
 )
 
 
 def main() -> None:
-    wanted = set(sys.argv[1:]) or {figure.name for figure in FIGURES}
+    parser = argparse.ArgumentParser(prog="make benchmark")
+    parser.add_argument("figures", nargs="*")
+    parser.add_argument("--organizations", type=int, default=permissions.ORGANIZATIONS)
+    given = parser.parse_args()
+    wanted = set(given.figures) or {figure.name for figure in FIGURES}
     unknown = wanted - {figure.name for figure in FIGURES}
     if unknown:
         sys.exit(f"no such figure: {', '.join(sorted(unknown))}")
@@ -68,7 +79,10 @@ def main() -> None:
         if figure.name in wanted:
             console.print(f"measuring {figure.name} ...")
             with tempfile.TemporaryDirectory(prefix="amply-benchmark-") as folder:
-                for row in asyncio.run(figure.measure(Path(folder))):
+                measure = figure.measure
+                if figure.name == PERMISSIONS:
+                    measure = partial(permissions.measure, organizations=given.organizations)
+                for row in asyncio.run(measure(Path(folder))):
                     table.add_row(*row)
                     console.print("  " + " | ".join(row))
     console.print(table)
