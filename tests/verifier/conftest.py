@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from amply_verify import canonical, tiles, tree
 from amply_verify.entry import seal
 from amply_verify.note import COSIGNATURE, Checkpoint, Signer, VerifierKey, parse_verifier_key
 from amply_verify.trust import Trust
-
-# The same examples on every run and no limit of time for one: these machines are shared.
-settings.register_profile("amply", deadline=None, derandomize=True, database=None, max_examples=60)
-settings.load_profile("amply")
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"

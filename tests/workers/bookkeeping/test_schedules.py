@@ -133,12 +133,12 @@ class World:
 
     async def check(self, seed: object) -> None:
         """Everything expected is recorded once, nothing waits, only what is bad is set aside."""
-        fetch = self.database.fetch
-        rows = await fetch("SELECT id FROM ledger.entries ORDER BY index")
-        ids = [row["id"] for row in rows]
-        assert Counter(ids) == Counter(self.expected), f"seed {seed}"
-        assert await fetch("SELECT id FROM ledger.waiting") == [], f"seed {seed}"
-        rows = await fetch("SELECT kafka_offset FROM messages.set_aside")
+        async with self.database.connect() as connection:
+            rows = await connection.fetch("SELECT id FROM ledger.entries ORDER BY index")
+            ids = [row["id"] for row in rows]
+            assert Counter(ids) == Counter(self.expected), f"seed {seed}"
+            assert await connection.fetch("SELECT id FROM ledger.waiting") == [], f"seed {seed}"
+            rows = await connection.fetch("SELECT kafka_offset FROM messages.set_aside")
         # A repetition of what waits is dropped, so not every offset of a bad message is kept.
         kept = [self.bad[row["kafka_offset"]] for row in rows]
         assert set(kept) == set(self.bad.values()), f"seed {seed}"
