@@ -18,8 +18,14 @@ _LOCK: Final = 0x7465737473  # "tests"; any fixed number that nothing else here 
 
 
 async def prepare(dsn: str) -> None:
-    """Put a migrated database, whose roles may log in, in place of an empty one."""
+    """Put a migrated database, whose roles may log in, in place of an empty one.
+
+    The database `postgres`, of a server that a test has for itself, is migrated where it is.
+    """
     name, server = urlsplit(dsn).path.lstrip("/"), dsn.rpartition("/")[0]
+    if name == "postgres":
+        await _migrate(dsn)
+        return
     connection = await asyncpg.connect(f"{server}/postgres")
     try:
         template = await _template(connection, server)
@@ -46,8 +52,12 @@ async def _template(connection: Any, server: str) -> str:
     if not await connection.fetchval(made, name):
         await connection.execute(f'DROP DATABASE IF EXISTS "{name}"')  # Of one that was ended.
         await connection.execute(f'CREATE DATABASE "{name}"')
-        await migrate.migrate(f"{server}/{name}")
-        await migrate.allow_login(f"{server}/{name}", SECRET)
+        await _migrate(f"{server}/{name}")
         await connection.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE true')
     await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     return name
+
+
+async def _migrate(dsn: str) -> None:
+    await migrate.migrate(dsn)
+    await migrate.allow_login(dsn, SECRET)
