@@ -91,7 +91,7 @@ async def require_exact(town: Town, what: object = "") -> None:
         assert (missing, extra) == ([], []), f"{name} lacks, and has too much; {what}"
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SEEDS, ids=range(len(SEEDS)))
 async def test_rows_are_told_exactly_and_drift_is_repaired_at_once(
     stand: Stand, lab: Lab, seed: int
 ) -> None:
@@ -114,7 +114,7 @@ async def test_rows_are_told_exactly_and_drift_is_repaired_at_once(
         assert (outcome.is_done, outcome.touched, outcome.deleted) == (True, (), ())
 
 
-@pytest.mark.parametrize("seed", SEEDS[-2:])
+@pytest.mark.parametrize("seed", SEEDS[-2:], ids=range(len(SEEDS[-2:])))
 async def test_what_changes_during_a_repair_is_neither_lost_nor_brought_back(
     stand: Stand, lab: Lab, seed: int
 ) -> None:

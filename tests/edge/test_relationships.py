@@ -76,12 +76,12 @@ FOLLOWS: tuple[tuple[Row, list[str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("row", "expected"), FOLLOWS, ids=str)
+@pytest.mark.parametrize(("row", "expected"), FOLLOWS, ids=range(len(FOLLOWS)))
 def test_what_follows_from_a_row(row: Row, expected: list[str]) -> None:
     assert sorted(map(str, following([row], NOW))) == sorted(expected)
 
 
-@pytest.mark.parametrize(("row", "expected"), FOLLOWS, ids=str)
+@pytest.mark.parametrize(("row", "expected"), FOLLOWS, ids=range(len(FOLLOWS)))
 def test_what_is_told_makes_what_follows_whatever_was_before(row: Row, expected: list[str]) -> None:
     others = [one for one, _ in FOLLOWS if type(one) is type(row) and one != row]
     if isinstance(row, KeyRow):  # Scopes and funds of a key never change.
