@@ -23,7 +23,7 @@ from edge.reconciler.decisions import BY_HAND, KINDS
 from edge.spicedb import Relation
 from tests.authorization.schema import SCHEMA, relations
 
-NOW = datetime.now(UTC)
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
 
 
