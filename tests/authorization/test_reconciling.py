@@ -143,7 +143,7 @@ async def test_a_repair_waits_for_whoever_takes_a_role_and_does_not_give_it_back
     stand: Stand, lab: Lab
 ) -> None:
     async with town_of(stand, lab, 5) as town:
-        organization, member = await town.organization(), person()
+        organization, member = await town.register(), person()
         await town.give(organization, member, "finance", None)
         await town.deliver()
         held = Relation(f"organization:{organization}", "finance", f"user:{member}")
@@ -166,7 +166,7 @@ async def test_what_is_given_while_a_comparison_runs_is_not_taken(
     stand: Stand, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with town_of(stand, lab, 6) as town:
-        organization, member = await town.organization(), person()
+        organization, member = await town.register(), person()
         await town.deliver()
         recorded = store.recorded
 
@@ -187,7 +187,7 @@ async def test_nothing_is_left_of_an_auditor_and_a_role_given_again_is_a_new_one
     stand: Stand, lab: Lab, kind: str, ending: str
 ) -> None:
     async with town_of(stand, lab, 17) as town:
-        auditor, organization = person(), await town.organization()
+        auditor, organization = person(), await town.register()
         ends_at = datetime.now(UTC) + timedelta(days=3) if kind == "ending" else None
         ask = Question(f"organization:{organization}", "view_internal_ledger", f"user:{auditor}")
         await town.give(organization, auditor, "auditor", ends_at)

@@ -151,9 +151,10 @@ class Town:
         async with self.database.transaction([who]) as connection:
             await set_role(connection, who, self.chance.choice([None, *STAFF_ROLES]), "test")
 
-    async def register(self) -> None:
+    async def register(self) -> str:
+        """A new organization; its id."""
         async with self.stand.edge_connection() as connection:
-            await register_organization(
+            made = await register_organization(
                 connection,
                 master_key=self.stand.settings.master_key,
                 environment="test",
@@ -162,6 +163,7 @@ class Town:
                 name="Harbour",
                 accepts_donations=self.chance.random() < 0.7,
             )
+        return made.id
 
     async def apply(self) -> None:
         body = OrganizationApplication(
