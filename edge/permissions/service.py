@@ -119,10 +119,10 @@ class Permissions:
 async def holders_of(spicedb: SpiceDB, organization: str, permission: str) -> dict[str, Holder]:
     """Everybody who has the permission on the organization by the newest data, in order."""
     resource = f"organization:{organization}"
-    found = await asyncio.gather(
-        *(spicedb.subjects(resource, permission, kind, NEWEST) for kind in KINDS)
+    kinds = (spicedb.subjects(resource, permission, kind, NEWEST) for kind in KINDS)
+    found, tree = await asyncio.gather(
+        asyncio.gather(*kinds), spicedb.tree(resource, permission, NEWEST)
     )
-    tree = await spicedb.tree(resource, permission, NEWEST)
     subjects = decisions.in_order([subject for some in found for subject in some])
     return {one: decisions.holder(one, tree) for one in subjects}
 

@@ -45,6 +45,8 @@ _CHECKED: Final = (
 _CHECKS: Final = 5000
 _REVERSE: Final = 500
 _BATCH: Final = 1000
+#: SpiceDB ends a call after 30 s.
+_CALL: Final = 20 * _BATCH
 
 Rows = list[tuple[str, str, str]]
 
@@ -94,13 +96,16 @@ async def fill(addresses: Addresses, organizations: int) -> int:
             WriteSchemaRequest(schema=SCHEMA.read_text()), timeout=60
         )
 
-        async def requests() -> AsyncIterator[Any]:
-            left = relationships(organizations)
-            while some := list(islice(left, _BATCH)):
-                yield ImportBulkRelationshipsRequest(relationships=map(_spell, some))
+        async def requests(some: list[Relation]) -> AsyncIterator[Any]:
+            for start in range(0, len(some), _BATCH):
+                batch = map(_spell, some[start : start + _BATCH])
+                yield ImportBulkRelationshipsRequest(relationships=batch)
 
-        answer = await PermissionsServiceStub(channel).ImportBulkRelationships(requests())
-    return int(answer.num_loaded)
+        service, left, count = PermissionsServiceStub(channel), relationships(organizations), 0
+        while some := list(islice(left, _CALL)):
+            answer = await service.ImportBulkRelationships(requests(some))
+            count += int(answer.num_loaded)
+    return count
 
 
 async def ask(spicedb: SpiceDB, organizations: int) -> Rows:
