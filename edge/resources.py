@@ -267,3 +267,8 @@ def shown(request: web.Request, resource: Mapping[str, Any], version: int) -> we
     if request.method in {"GET", "HEAD"} and (wanted == "*" or headers["ETag"] in tags):
         return web.Response(status=304, headers=headers)
     return json_response(dict(resource), headers=headers)
+
+
+def shown_anew(resource: Mapping[str, Any], version: int) -> web.Response:
+    """The same of what changes without a new version, or with who reads it: never 304."""
+    return json_response(dict(resource), headers={**OWN, "ETag": entity_tag(version)})

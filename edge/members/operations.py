@@ -18,7 +18,6 @@ from edge.members.models import (
 from edge.operation import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
-    IF_NONE_MATCH,
     OF_BODY,
     OF_CHANGE,
     OF_COMMAND,
@@ -71,7 +70,7 @@ MEMBERS: Final = (
         status=200,
         answer=Member,
         access=_READ,
-        parameters=(ORGANIZATION, _PERSON, IF_NONE_MATCH),
+        parameters=(ORGANIZATION, _PERSON),
         headers=("ETag",),
         problems=("member_not_found", "query_not_accepted"),
     ),

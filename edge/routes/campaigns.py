@@ -53,8 +53,7 @@ class CampaignRoutes:
         refuse_query(request)
         name = _name_in(request)
         value, version = await self._campaigns.show(request[ORGANIZATION].id, name)
-        headers = {**resources.OWN, "ETag": resources.entity_tag(version)}
-        return json_response(value, headers=headers)
+        return resources.shown_anew(value, version)
 
     async def change(self, request: web.Request) -> web.Response:
         """The campaign, changed."""

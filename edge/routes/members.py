@@ -22,6 +22,7 @@ from edge.resources import (
     read_model,
     read_precondition,
     shown,
+    shown_anew,
 )
 
 PERSON: Final = re.compile(r"usr_[0-7][0-9a-hjkmnp-tv-z]{25}")
@@ -46,10 +47,10 @@ class MemberRoutes:
         return json_response(await self._members.page(caller_of(request), page), headers=OWN)
 
     async def show(self, request: web.Request) -> web.Response:
-        """One member."""
+        """One member. Whether the name is shown depends on who reads."""
         refuse_query(request)
         one = await self._members.show(caller_of(request), _person_in(request))
-        return shown(request, one.resource, one.version)
+        return shown_anew(one.resource, one.version)
 
     async def change(self, request: web.Request) -> web.Response:
         """Another role."""

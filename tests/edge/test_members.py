@@ -249,8 +249,14 @@ async def test_names_are_for_those_who_manage_members_and_leave_a_trace(crowd: C
         one = await reader.ask("GET", path(organization, "members", grace.id))
         wanted = ("Ada", "grace@example.org") if role in named else (None, None)
         assert (one.json["name"], one.json["email"]) == wanted, role
+        tag = one.headers["ETag"]
         by_id = {row["id"]: (row["name"], row["email"]) for row in listed.json["data"]}
         assert (by_id[grace.id], by_id[nobody.id]) == (wanted, (None, None)), role
+    # The tag says nothing of who reads: what one reader kept is not what another may see.
+    again = await readers["support"].ask(
+        "GET", path(organization, "members", grace.id), If_None_Match=tag
+    )
+    assert (again.status, again.json["name"]) == (200, None)
     owner = readers["owner"]
     key = await crowd.stand.register()
     assert (await crowd.edge.get(path(organization, "members"), key.key.secret)).status != 200
