@@ -32,7 +32,7 @@ async def run(dsn: str, *arguments: object) -> tuple[int, str]:
     return process.returncode, output.decode()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_random_histories_end_in_agreement_to_the_cent(engines: Addresses) -> None:
     count = 1 if SEED else HISTORIES // AT_ONCE
     firsts = [int(SEED)] if SEED else [count * number for number in range(AT_ONCE)]
