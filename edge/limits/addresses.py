@@ -4,6 +4,7 @@ Source: the de facto standard `X-Forwarded-For`; each proxy appends the address 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -57,6 +58,7 @@ def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
+@lru_cache(maxsize=1_024)  # Asked several times a request.
 def _read(text: str) -> Address | None:
     if text.startswith("["):  # `[2001:db8::1]:443`
         text = text[1:].partition("]")[0]

@@ -114,6 +114,7 @@ async def load(url: str, key: str, path: str, count: int) -> dict[str, Any]:
         *(str(count), str(CONNECTIONS)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # Nobody may listen yet.
     )
     output, _ = await process.communicate()
     result: dict[str, Any] = json.loads(output)
