@@ -1,6 +1,7 @@
 """The composition root of the edge: the only place where its parts meet."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -8,12 +9,11 @@ from typing import Protocol
 from aiohttp import web
 
 from contracts import connect
-from edge import administration, affairs, api_keys, idempotency, server
+from edge import administration, affairs, api_keys, idempotency, server, signing_in
 from edge.accounts.service import AccountService
 from edge.audit.trail import AuditTrail
 from edge.authentication import Authentication
 from edge.authorization import Authorization
-from edge.caller import STEP_UP_AGE_MAX
 from edge.census.service import Censuses
 from edge.clock import BusinessClock
 from edge.database.listener import Listener
@@ -26,7 +26,7 @@ from edge.donations.status import Donations
 from edge.donations.steps import Steps
 from edge.exports.service import Exports
 from edge.forwarding import requiring_https
-from edge.gate import Gate, Nobody, People
+from edge.gate import Gate
 from edge.health import HEALTH, Health
 from edge.keys.uses import Uses
 from edge.ledger.service import MemberLedger
@@ -36,12 +36,8 @@ from edge.limits.leases import Leases
 from edge.limits.rates import RateLimits
 from edge.limits.service import DonationLimits
 from edge.members.standing import Standings
-from edge.operations import OPERATIONS
-from edge.organizations.relationships import SCOPES
 from edge.own_word import OwnWord
 from edge.payouts.service import PayoutBooks
-from edge.people.own import OwnRights
-from edge.people.service import Persons
 from edge.proofs.service import Proofs
 from edge.public.service import PublicLedger
 from edge.published_log import PublishedLog
@@ -50,7 +46,6 @@ from edge.reconciler.service import Reconciler
 from edge.reconciliation.service import Reconciliations
 from edge.refunds.service import Refunds
 from edge.routes.accounts import AccountRoutes
-from edge.routes.authentication import AuthenticationRoutes
 from edge.routes.census import CensusRoutes
 from edge.routes.connect import ConnectRoutes
 from edge.routes.documentation import DocumentationRoutes
@@ -67,14 +62,8 @@ from edge.routes.reconciliation import ReconciliationRoutes
 from edge.routes.refunds import RefundRoutes
 from edge.routes.table import Routes, access_to, operation_of, rate_to, table
 from edge.routes.webhooks import WebhookRoutes
-from edge.sessions.authentication import PersonAuthentication
-from edge.sessions.cookies import Cookies
-from edge.sessions.service import Sessions
 from edge.settings import Settings
 from edge.spicedb import SpiceDB
-from edge.tokens.exchange import Exchange
-from edge.tokens.http import Http
-from edge.tokens.provider import Provider
 from edge.waiting import Waiters
 from edge.webhooks.reception import Reception
 from ledger.audit import PURPOSE as AUDIT
@@ -116,7 +105,7 @@ def build_app(settings: Settings) -> web.Application:
     public = PublicLedger(*members, clock, settings.log_origin)
     censuses = Censuses(database, log)
     fingerprint_key = derive(key, idempotency.PURPOSE)
-    sign_in = _sign_in(settings, database)
+    sign_in = signing_in.build(settings, database)
     accounts = AccountService(*members, changes, key)
     routes = Routes(
         accounts=AccountRoutes(accounts, fingerprint_key),
@@ -145,10 +134,8 @@ def build_app(settings: Settings) -> web.Application:
     gate = Gate(authentication, sign_in.people, directory, authorization, counted.rates)
     trail = AuditTrail(database, derive(key, AUDIT), counted.clients.client_of)
     app = _application(settings, counted.clients, routes, gate, trail)
-    parts: list[_Part] = [trail, listener, service, reception, health]
-    parts += [uses, *counted.parts, *sign_in.parts, Reconciler(database, spicedb)]
-    _add_life(app, database, health, log, changes, parts)
-    return app
+    parts = (trail, listener, service, reception, health, uses, Reconciler(database, spicedb))
+    return _living(app, database, health, log, changes, [*parts, *counted.parts, *sign_in.parts])
 
 
 def _application(
@@ -201,45 +188,6 @@ def _authentication(
     return Authentication(directory, hash_key, settings.environment, uses.note), uses
 
 
-@dataclass(frozen=True, slots=True)
-class _SignIn:
-    people: People
-    routes: AuthenticationRoutes
-    parts: list[_Part]
-
-
-def _sign_in(settings: Settings, database: Database) -> _SignIn:
-    """People, where a provider of identities is set."""
-    cookies = Cookies(settings.url)
-    persons = Persons(database, settings.master_key)
-    if settings.provider is None:
-        return _SignIn(
-            Nobody(), AuthenticationRoutes(None, OwnRights(database, persons), cookies), []
-        )
-    # Codes are brought by anybody: they never wait in front of the keys.
-    issuer = settings.provider.issuer
-    of_keys, of_codes = Http(issuer), Http(issuer)
-    provider = Provider(settings.provider, of_keys.fetch, time.monotonic)
-    sessions = Sessions(
-        *(database, persons, provider, Exchange(provider, of_codes.fetch)),
-        master_key=settings.master_key,
-        url=settings.url,
-        step_up_age_max=STEP_UP_AGE_MAX,
-    )
-    people = PersonAuthentication(
-        *(provider, persons, sessions, cookies),
-        environment=settings.environment,
-        url=settings.url,
-        scopes={*SCOPES, *(one.scope for one in OPERATIONS if one.scope is not None)},
-        step_up_age_max=STEP_UP_AGE_MAX,
-    )
-    return _SignIn(
-        people,
-        AuthenticationRoutes(sessions, OwnRights(database, persons), cookies),
-        [of_keys, of_codes, provider],
-    )
-
-
 def _add_routes(app: web.Application, routes: Routes, gate: Gate, trail: AuditTrail) -> None:
     for method, path, handler in table(routes):
         guarded = gate.guard(access_to(method, path), rate_to(method, path), handler)
@@ -269,14 +217,14 @@ def _listener(
     return Listener(settings.postgres, channels, on_gap=after_gap)
 
 
-def _add_life(
+def _living(
     app: web.Application,
     database: Database,
     health: Health,
     log: PublishedLog,
     changes: Waiters[str],
-    parts: list[_Part],
-) -> None:
+    parts: Sequence[_Part],
+) -> web.Application:
     app[HEALTH] = health
 
     async def start(_: web.Application) -> None:
@@ -299,3 +247,4 @@ def _add_life(
     app.on_startup.append(start)
     app.on_shutdown.append(drain)
     app.on_cleanup.append(stop)
+    return app

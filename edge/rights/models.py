@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from contracts.message import OrganizationId
 from edge.donations.models import EmailAddress
 from edge.rights.display import Display
+from edge.texts import Line
 
 _Strict = ConfigDict(extra="forbid", strict=True, frozen=True)
 #: Versions of texts and places, as codes: nobody's words, so nothing personal.
@@ -91,7 +92,7 @@ class StaffErasureRequest(BaseModel):
 
     model_config = _Strict
 
-    organization: Annotated[str, Field(min_length=1, max_length=64)]
+    organization: Annotated[Line, Field(min_length=1, max_length=64)]
     donor: Annotated[str, Field(pattern=r"^prof_[0-7][0-9a-hjkmnp-tv-z]{25}$")] | None = None
     email: EmailAddress | None = None
     basis: Basis = "gdpr-17"

@@ -10,7 +10,7 @@ from unittest.mock import AsyncMock, patch
 
 from aiohttp import web
 
-import edge.app
+from edge import signing_in
 from edge.access import Access
 from edge.authorization import Authorization
 from edge.caller import Caller
@@ -77,13 +77,13 @@ class BreakableAuthorization(Authorization):
 @asynccontextmanager
 async def served(stand: Stand) -> AsyncIterator[Served]:
     """The edge, with people who are who they say."""
-    sign_in = edge.app._sign_in
+    sign_in = signing_in.build
 
     def with_people(*arguments: Any) -> Any:
         return replace(sign_in(*arguments), people=SignedIn())
 
     with (
-        patch("edge.app._sign_in", with_people),
+        patch("edge.signing_in.build", with_people),
         patch("edge.app.Gate", BreakableGate),
         patch("edge.app.Authorization", BreakableAuthorization),
         # Nobody here is too fast: rates have tests of their own.

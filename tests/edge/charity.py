@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from contracts.permissions import RelationshipChange
-from edge import app as root
+from edge import signing_in
 from edge.caller import Caller
 from edge.operations import OPERATIONS
 from tests.edge.stand import Served, Stand, gift
@@ -50,8 +50,8 @@ class Present:
 
 @pytest.fixture(autouse=True)
 def people(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = root._sign_in
-    monkeypatch.setattr(root, "_sign_in", lambda *given: replace(real(*given), people=Present()))
+    real = signing_in.build
+    monkeypatch.setattr(signing_in, "build", lambda *given: replace(real(*given), people=Present()))
 
 
 class Charity:

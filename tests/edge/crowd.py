@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from edge import app
+from edge import signing_in
 from edge.database.pool import Database
 from edge.members import store as members
 from edge.members.staff import set_role
@@ -122,7 +122,7 @@ class Crowd:
 @asynccontextmanager
 async def gathered(stand: Stand, patch: pytest.MonkeyPatch) -> AsyncIterator[Crowd]:
     """A running edge with people; `patch` puts the provider's web side in its place."""
-    patch.setattr(app, "Http", _Web)
+    patch.setattr(signing_in, "Http", _Web)
     database = Database(stand.settings.postgres)
     await database.open()
     try:
