@@ -45,7 +45,7 @@ def series(kind: str, arguments: list[ast.expr]) -> Iterator[tuple[str, frozense
         yield name + suffix, frozenset({*labels, *of_buckets})
 
 
-METRICS: Final = dict(metrics())
+METRICS: Final = {"up": frozenset[str](), **dict(metrics())}
 
 
 def selectors(expression: Any) -> Iterator[Any]:
@@ -88,6 +88,12 @@ def test_alert_asks_for_what_is_served_and_says_what_to_do(rule: dict[str, Any])
     named = re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])
     kept = re.search(r"by \((\w+)\)", rule["expr"])
     assert set(named) <= ({kept[1]} if kept else set()), "the sum keeps no such label"
+
+
+@pytest.mark.parametrize("metric", ["outbox_oldest_age_seconds", "relay_leading"])
+def test_a_relay_that_is_gone_is_noticed_by_what_others_serve(metric: str) -> None:
+    [expression] = [rule["expr"] for rule in ALERTS if metric in rule["expr"]]
+    assert " or " in expression, "a process that is gone serves no metric"
 
 
 def test_runbook_names_only_problems_that_there_are() -> None:
